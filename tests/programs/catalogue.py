@@ -38,6 +38,7 @@ class GoModule:
 class Program:
     """One executable: its name, where it comes from, and how it tells its version.
 
+    One that has no way to tell it (`tells_version` is empty) is as old as its origin says.
     `place` is the only path that counts when it is given: the Docker client and daemon of Debian
     have to be used as the pair that they are, whatever other client comes first on the PATH.
     """
@@ -73,6 +74,14 @@ PROGRAMS: tuple[Program, ...] = (
         "regctl",
         GoModule("github.com/regclient/regclient/cmd/regctl", "v0.11.7"),
         tells_version=("version",),
+    ),
+    Program(
+        "conformance",
+        GoModule(
+            "github.com/opencontainers/distribution-spec/conformance",
+            "v0.0.0-20260831232431-97274622c111",
+        ),
+        tells_version=(),
     ),
 )
 

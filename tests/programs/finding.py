@@ -48,6 +48,8 @@ def version(program: Program) -> str:
     found = find(program.name)
     if found is None:
         return ""
+    if isinstance(program.origin, GoModule) and not program.tells_version:
+        return program.origin.version
     told = subprocess.run(
         [found, *program.tells_version],
         capture_output=True,
