@@ -1,0 +1,60 @@
+"""The only source of time, identifiers and chance.
+
+Nothing in the package asks the operating system for them elsewhere: a test or a simulation that
+hands in another Clock decides them all, so that one seed replays a failure.
+"""
+
+import asyncio
+import random  # noqa: TID251  # the one place where chance comes from
+import secrets
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time, identifiers and chance, as every room receives them."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC; may jump."""
+
+    def monotonic(self) -> float:
+        """Seconds from an unnamed start; never goes back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
+
+    def new_id(self) -> str:
+        """A new lower-case UUID that nobody can guess (upload ids: registry-facts §1.4)."""
+
+    def token(self, size: int) -> bytes:
+        """So many bytes that nobody can guess, for secrets."""
+
+    def jitter(self) -> float:
+        """A number from 0 up to 1, to spread retries."""
+
+
+class SystemClock:
+    """The Clock of the running machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def new_id(self) -> str:
+        return str(uuid.uuid4())  # noqa: TID251  # the one place where identifiers come from
+
+    def token(self, size: int) -> bytes:
+        return secrets.token_bytes(size)
+
+    def jitter(self) -> float:
+        return random.random()  # noqa: S311  # spreads retries, protects nothing
+
+
+_: type[Clock] = SystemClock

@@ -1,0 +1,1 @@
+"""The vocabulary that all rooms share: pure values, no I/O, no async."""

@@ -1,0 +1,1 @@
+"""Bytes at paths: no digest, no repository, no HTTP."""

@@ -1,0 +1,155 @@
+"""StorageDriver, the contract between a registry and the place where its bytes are.
+
+Stateless and atomic: any process may continue what another began. A path is absolute, its
+segments are `[A-Za-z0-9._-]+` and never `.` or `..`; `/` names the root, for `stat`, `names`,
+`walk` and nothing else. `get`, `stat` and `names` never show an unfinished file on object stores;
+on a file system they do, and callers must not mind. The suite in `tests/contract/` is this
+contract's full text.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class StorageError(Exception):
+    """Any failure below this contract; `driver` names who failed, `path` at what."""
+
+    def __init__(self, driver: str, path: str, reason: str) -> None:
+        self.driver = driver
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{driver}: {reason}: {path}")
+
+
+class PathNotFound(StorageError):
+    """There is nothing finished at the path."""
+
+    def __init__(self, driver: str, path: str) -> None:
+        super().__init__(driver, path, "path not found")
+
+
+class InvalidPath(StorageError):
+    """The path does not fit the grammar."""
+
+    def __init__(self, driver: str, path: str) -> None:
+        super().__init__(driver, path, "invalid path")
+
+
+class InvalidOffset(StorageError):
+    """The unfinished file stands at `size` (None: there is none), the caller said `offset`."""
+
+    def __init__(self, driver: str, path: str, offset: int, size: int | None = None) -> None:
+        self.offset = offset
+        self.size = size
+        super().__init__(driver, path, f"invalid offset {offset}")
+
+
+class OutOfSpace(StorageError):
+    """The place is full, or a quota is used up."""
+
+    def __init__(self, driver: str, path: str) -> None:
+        super().__init__(driver, path, "no space left")
+
+
+class StorageUnavailable(StorageError):
+    """The place cannot be used now: read-only, broken, out of reach, overloaded."""
+
+
+class FileInfo(NamedTuple):
+    """What `stat` tells of a finished file or a folder; a folder has size 0."""
+
+    size: int
+    modified: datetime
+    is_dir: bool
+
+
+class StorageDriver(Protocol):
+    """Nine verbs for files, five for unfinished ones. Every method may raise StorageError."""
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration: `filesystem`, `inmemory`, …"""
+
+    async def get(self, path: str) -> bytes:
+        """The whole content. Raises PathNotFound, for a folder too."""
+
+    async def put(
+        self, path: str, content: bytes | AsyncIterable[bytes], *, durable: bool = True
+    ) -> None:
+        """Make or replace a file, with its parents: whole or not at all, also if the chunks raise.
+
+        With `durable` it survives a power loss once this returns; without, it survives the
+        process, and a power loss may leave it absent, empty or as before.
+        """
+
+    async def begin(self, path: str) -> None:
+        """Make a new unfinished file of size 0; an older one is dropped."""
+
+    async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+        """Add the chunks to an unfinished file and return its new size.
+
+        Raises InvalidOffset, with the size, when `at` is not the size, checked at every write: of
+        two writers the one that writes next at the right place goes on. What was written before
+        a failure stays, whoever failed. The next chunk is asked for only when the one before it
+        is written. Returns once the bytes are synced, as far as the place can sync unfinished
+        files.
+        """
+
+    async def pending(self, path: str) -> int | None:
+        """The size of the unfinished file, begun by whatever process; None when there is none."""
+
+    async def finish(self, path: str) -> None:
+        """Make the unfinished file readable and durable; once more is no error.
+
+        Raises PathNotFound when there is neither an unfinished nor a finished file.
+        """
+
+    async def drop(self, path: str) -> None:
+        """Take the unfinished file away, with what it costs; absent is no error."""
+
+    async def move(self, source: str, target: str) -> None:
+        """Move a finished file: the target is whole or untouched, and replaced.
+
+        Raises PathNotFound, leaving the target alone. The source is gone afterwards (a crash on an
+        object store may leave both). Durable, with the parents made.
+        """
+
+    def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to before `end` (None: the end), in pieces of at most 1 MiB.
+
+        PathNotFound at the first step. At or past the end: nothing. A negative start:
+        InvalidOffset.
+        """
+
+    async def stat(self, path: str) -> FileInfo:
+        """Of a finished file or a folder; `/` always is one. Raises PathNotFound."""
+
+    def names(self, folder: str, after: str = "") -> AsyncIterator[str]:
+        """The names of the folder's direct children behind `after`, in byte order, lazily.
+
+        Nothing when the folder is absent; what vanishes meanwhile is skipped.
+        """
+
+    def walk(self, folder: str, after: str = "") -> AsyncIterator[tuple[str, FileInfo]]:
+        """Every file below the folder with its path, behind the path `after`, in lexical order.
+
+        Segment by segment, `/` lowest: `/a/b` comes before `/a-b`. Nothing when absent; what
+        vanishes meanwhile is skipped.
+        """
+
+    async def delete(self, path: str) -> None:
+        """A file, or everything below a folder, with the unfinished files there.
+
+        Absent is no error; `/a` never touches `/ab`. Durable.
+        """
+
+    def file_for(self, path: str) -> Path | None:
+        """A local file that holds exactly these bytes, for the server to send; None if none can.
+
+        Says nothing about whether it exists.
+        """
+
+    async def url_for(self, path: str, lifetime_s: int, method: str) -> str | None:
+        """A URL where a client may GET or HEAD these bytes for so many seconds; None if none."""

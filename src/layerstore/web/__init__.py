@@ -1,0 +1,1 @@
+"""HTTP itself: requests, answers, ranges, and the one file that knows the server."""
