@@ -1,0 +1,45 @@
+# Two commands matter: "make serve" and "make test". Each sets up all that it needs.
+.DEFAULT_GOAL := help
+.PHONY: help serve setup check format test programs test-large conformance-report constraints clean
+
+bin := .venv/bin
+export PYTHONDONTWRITEBYTECODE := 1
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 24
+
+serve: ## set everything up and serve on port 5000 (ARGS= for more arguments)
+	@tools/setup.sh
+	@exec $(bin)/layerstore serve $(ARGS)
+
+setup: ## the environment with all tools for working on Layerstore
+	@tools/setup.sh dev
+
+check: setup ## format, lint, types, import layers and unit tests, in under a minute
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/pytest -q tests/unit tests/contract tests/property
+
+format: setup ## put the code into its form
+	$(bin)/ruff format .
+	$(bin)/ruff check --fix .
+
+programs: setup ## install the programs that the tests run beside Layerstore
+	$(bin)/python -m tests.programs install
+
+test: setup programs ## set everything up and run all tests
+	$(bin)/pytest --ignore tests/large $(ARGS)
+
+test-large: setup programs ## blobs of 6 GiB through crane and the Docker daemon
+	$(bin)/pytest tests/large -s $(ARGS)
+
+conformance-report: setup programs ## run the OCI conformance suite and write docs/conformance.md
+	$(bin)/python -m tests.conformance.report
+
+constraints: setup ## pin the versions that are installed now
+	$(bin)/python tools/constraints.py
+
+clean: ## take away what was set up and cached in this folder
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
