@@ -5,7 +5,6 @@ Each run meets a server of its own, started on a copy of one of the two files be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -37,10 +36,10 @@ class Run:
         return f"{self.version}, {self.parts.value}, {self.driver}"
 
 
-def every_run() -> Iterator[Run]:
-    """All runs, those of one version and one choice of parts beside each other."""
-    for version, parts, driver in product(VERSIONS, Parts, DRIVERS):
-        yield Run(version, driver, parts)
+RUNS = tuple(
+    Run(version, driver, parts) for version, parts, driver in product(VERSIONS, Parts, DRIVERS)
+)
+"""All of them, those of one version and one choice of parts beside each other."""
 
 
 def conduct(run: Run, folder: Path) -> Report:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conformance.report import written
 from tests.conformance.results import Report, read_report
-from tests.conformance.runs import Run, configuration, every_run
+from tests.conformance.runs import RUNS, Run, configuration
 from tests.conformance.suite import Parts, run_suite
 
 JUNIT = """\
@@ -86,7 +86,7 @@ def test_drivers_that_disagree_are_both_told(report: Report) -> None:
     assert "| Ping | fail / pass |" in page
 
 
-@pytest.mark.parametrize("run", every_run(), ids=str)
+@pytest.mark.parametrize("run", RUNS, ids=str)
 def test_a_run_has_one_storage_driver_and_may_delete(run: Run) -> None:
     storage = configuration(run)["storage"]
     drivers = [name for name, value in storage.items() if name != "delete" and value is not None]
