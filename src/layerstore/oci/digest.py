@@ -7,7 +7,6 @@ told in `hashstate.py`.
 
 import hashlib
 import re
-from collections.abc import AsyncIterable, AsyncIterator
 from typing import Final, Protocol, Self
 
 from layerstore.oci.errors import DigestInvalid
@@ -88,30 +87,31 @@ class PlainHasher:
 
 
 class Verifier:
-    """The one door for digests: a stream that ends in DigestInvalid unless its bytes fit.
+    """The one door for digests: what goes through it and does not fit ends in DigestInvalid.
 
-    Hand the chunks on by iterating; whoever writes them must write whole or not at all, since a
-    wrong digest shows only at the end.
+    A Hasher that knows what has to come out. Whoever writes what is taken here must write whole or
+    not at all, since a wrong digest shows only at the end, by `check`.
     """
 
-    def __init__(self, expected: Digest, hasher: Hasher | None = None) -> None:
+    def __init__(self, expected: Digest, hasher: Hasher) -> None:
         self._expected = expected
-        self._hasher = hasher if hasher is not None else PlainHasher(expected.algorithm)
+        self._hasher = hasher
 
     @property
     def size(self) -> int:
-        """Bytes that went through."""
         return self._hasher.size
 
-    async def verified(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        """The same chunks; DigestInvalid in place of the end when they do not fit."""
-        async for chunk in chunks:
-            self._hasher.update(chunk)
-            yield chunk
-        self.check()
+    def update(self, chunk: bytes) -> None:
+        self._hasher.update(chunk)
+
+    def digest(self) -> Digest:
+        return self._hasher.digest()
+
+    def state(self) -> bytes | None:
+        return self._hasher.state()
 
     def check(self) -> None:
-        """Raise DigestInvalid unless all that went through fits."""
+        """Raise DigestInvalid unless all that was taken has the expected digest."""
         found = self._hasher.digest()
         if found != self._expected:
             raise DigestInvalid({"expected": self._expected, "found": found})
