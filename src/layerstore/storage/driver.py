@@ -109,11 +109,15 @@ class StorageDriver(Protocol):
     async def drop(self, path: str) -> None:
         """Take the unfinished file away, with what it costs; absent is no error."""
 
-    async def move(self, source: str, target: str) -> None:
+    async def move(self, source: str, target: str, size: int | None = None) -> None:
         """Move a finished file: the target is whole or untouched, and replaced.
 
-        Raises PathNotFound, leaving the target alone. The source is gone afterwards (a crash on an
-        object store may leave both). Durable, with the parents made.
+        Raises PathNotFound, leaving the target alone. With `size`, raises InvalidOffset, leaving
+        both alone, unless the source has exactly that size at the moment it moves; from that moment
+        no append reaches it any more, whoever began one: an append finds its path gone at its
+        next write (InvalidOffset with size None). So bytes that were verified are the bytes that
+        are moved. The source is gone afterwards (a crash on an object store may leave both).
+        Durable, with the parents made.
         """
 
     def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
