@@ -84,8 +84,10 @@ def overlay(under: Settings, over: Settings) -> dict[str, Any]:
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)
-        both_are_sections = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = overlay(below, value) if both_are_sections else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = overlay(below, value)
+        else:
+            merged[key] = value
     return {key: value for key, value in merged.items() if value is not None}
 
 

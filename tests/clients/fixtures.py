@@ -1,0 +1,64 @@
+"""What the tests with real programs share: content, a server, a home for each client.
+
+Imported by the conftest of every folder that uses it. LAYERSTORE_CLIENTS_AGAINST=original lets the
+same tests run against Debian's docker-registry, which tells a fault of ours from one of a client.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.content import Contents, NoPackages, make_contents
+from tests.processes import tail
+from tests.programs.catalogue import PROGRAMS
+from tests.programs.finding import programs_are_required, version
+from tests.servers import Server, layerstore_server, original_server
+
+AGAINST_VARIABLE = "LAYERSTORE_CLIENTS_AGAINST"
+
+
+@pytest.fixture(scope="session")
+def contents(tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    """The content that clients push; skips on a machine that has no packages to make it of."""
+    folder = tmp_path_factory.getbasetemp() / "contents"
+    try:
+        return make_contents(folder)
+    except NoPackages as missing:
+        message = f"content is made of Debian's packages: {missing}"
+        if programs_are_required():
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the whole run; tests keep apart by the names of their repositories."""
+    root = tmp_path_factory.mktemp("registry") / "storage"
+    is_original = os.environ.get(AGAINST_VARIABLE) == "original"
+    with original_server(root) if is_original else layerstore_server(root) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def log_of_server(server: Server) -> Iterator[None]:
+    """Prints what the server logged during the test; pytest shows it when the test fails."""
+    before = server.log.stat().st_size
+    yield
+    print(tail(server.log, since=before))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home directory without anybody's settings or credentials."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+def installed_versions() -> list[str]:
+    """One line for each program of the catalogue, with its version or how to get it."""
+    return [f"{program.name}: {version(program) or program.hint}" for program in PROGRAMS]
