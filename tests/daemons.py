@@ -6,15 +6,13 @@ They need root. Nothing of them touches the network configuration of the machine
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.processes import running, wait_until
+from tests.processes import running, short_folder
 from tests.programs import need
 from tests.programs.finding import programs_are_required
 from tests.programs.tool import Tool, ToolFailed
@@ -52,7 +50,7 @@ def docker_daemon(folder: Path) -> Iterator[Tool]:
     """A Docker daemon that keeps its data below `folder`; yields its command-line client."""
     daemon, client = need("dockerd"), need("docker")
     need_root("the Docker daemon")
-    with _short_folder("docker") as short:
+    with short_folder("docker") as short:
         socket = short / "docker.sock"
         command: list[str | Path] = [
             daemon,
@@ -80,7 +78,7 @@ def containerd_daemon(folder: Path) -> Iterator[Tool]:
     """A containerd that keeps its data below `folder`; yields its command-line client, ctr."""
     daemon, client = need("containerd"), need("ctr")
     need_root("containerd")
-    with _short_folder("containerd") as short:
+    with short_folder("containerd") as short:
         socket, settings = short / "containerd.sock", short / "config.toml"
         settings.write_text(
             CONTAINERD_SETTINGS.format(root=folder / "data", state=short / "state", socket=socket)
@@ -97,21 +95,3 @@ def _works(tool: Tool, command: str) -> bool:
     except ToolFailed:
         return False
     return True
-
-
-@contextmanager
-def _short_folder(name: str) -> Iterator[Path]:
-    """A folder whose path leaves room for the 108 bytes that a socket's path may have."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
-    try:
-        yield folder
-    finally:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    def is_gone() -> bool:
-        shutil.rmtree(folder, ignore_errors=True)
-        return not folder.exists()
-
-    wait_until(is_gone, f"{folder} removed", seconds=10)

@@ -6,9 +6,11 @@ Knows no program. Registry servers are `servers.py`, container daemons `daemons.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -109,6 +111,16 @@ def tail(log: Path, since: int = 0) -> str:
         return source.read().decode(errors="replace")
 
 
+@contextmanager
+def short_folder(name: str) -> Iterator[Path]:
+    """A folder whose path leaves room for the 108 bytes that a socket's path may have."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    try:
+        yield folder
+    finally:
+        _remove_folder(folder)
+
+
 def _wait_ready(process: Process, ready: Callable[[], bool], log: Path) -> None:
     def is_settled() -> bool:
         return process.poll() is not None or ready()
@@ -127,3 +139,11 @@ def _proportional_set_size(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _remove_folder(folder: Path) -> None:
+    def is_gone() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    wait_until(is_gone, f"{folder} removed", seconds=10)

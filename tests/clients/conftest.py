@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.clients.fixtures import contents, home, installed_versions, log_of_server, server
+from tests.clients.fixtures import (
+    contents,
+    docker,
+    home,
+    installed_versions,
+    log_of_server,
+    server,
+)
 
-__all__ = ["contents", "home", "log_of_server", "server"]
+__all__ = ["contents", "docker", "home", "log_of_server", "server"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,6 +10,7 @@ import functools
 import gzip
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -211,8 +212,7 @@ def _files(packages: list[str]) -> Iterator[str]:
     if listed.returncode:
         raise NoPackages(listed.stderr.strip())
     for line in listed.stdout.splitlines():
-        path = Path(line)
-        if path.is_symlink() or path.is_file():
+        if not Path(line).is_dir() and os.path.lexists(line):
             yield line
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.clients.content import Contents, NoPackages, make_contents
-from tests.processes import tail
+from tests.daemons import docker_daemon
+from tests.processes import short_folder, tail
 from tests.programs.catalogue import PROGRAMS
 from tests.programs.finding import programs_are_required, version
+from tests.programs.tool import Tool
 from tests.servers import Server, layerstore_server, original_server
 
 AGAINST_VARIABLE = "LAYERSTORE_CLIENTS_AGAINST"
@@ -52,13 +54,22 @@ def log_of_server(server: Server) -> Iterator[None]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A home directory without anybody's settings or credentials."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    return folder
+def home() -> Iterator[Path]:
+    """A home directory without anybody's settings or credentials.
+
+    Its path is short: podman takes none of more than 50 bytes for its own run folder.
+    """
+    with short_folder("home") as folder:
+        yield folder
 
 
 def installed_versions() -> list[str]:
     """One line for each program of the catalogue, with its version or how to get it."""
     return [f"{program.name}: {version(program) or program.hint}" for program in PROGRAMS]
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool]:
+    """The client of a Docker daemon that lives as long as the run."""
+    with docker_daemon(tmp_path_factory.mktemp("docker")) as client:
+        yield client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,15 +61,13 @@ def test_what_oras_attaches_it_pulls_the_same(
     oras: Tool, contents: Contents, server: Server, tmp_path: Path
 ) -> None:
     push(oras, contents.small, server, "oras/attach")
-    subject = f"{server.host}/oras/attach:{TAG}"
-    note = tmp_path / "note.txt"
-    note.write_text("looked at and found good\n")
-    attach = ("attach", "--plain-http", "--format=json", "--disable-path-validation")
-    told = oras.run(*attach, "--artifact-type", ARTIFACT_TYPE, subject, f"{note}:text/plain")
-    reference = f"{server.host}/oras/attach@{json.loads(told)['digest']}"
-    oras.run("pull", "--plain-http", "--allow-path-traversal", "-o", tmp_path / "out", reference)
-    note.write_bytes(note.read_bytes())
-    assert note.read_text() == "looked at and found good\n"
+    (tmp_path / "note.txt").write_text("looked at and found good\n")
+    there = replace(oras, folder=tmp_path)
+    attach = ("attach", "--plain-http", "--format=json", "--artifact-type", ARTIFACT_TYPE)
+    told = there.run(*attach, f"{server.host}/oras/attach:{TAG}", "note.txt:text/plain")
+    attached = f"{server.host}/oras/attach@{json.loads(told)['digest']}"
+    oras.run("pull", "--plain-http", "--output", tmp_path / "pulled", attached)
+    assert (tmp_path / "pulled" / "note.txt").read_text() == "looked at and found good\n"
 
 
 def test_oras_lists_tags_and_repositories(oras: Tool, contents: Contents, server: Server) -> None:

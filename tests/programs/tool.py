@@ -17,11 +17,15 @@ class ToolFailed(AssertionError):
 
 @dataclass(frozen=True)
 class Tool:
-    """`options` go before the arguments of every call, `environment` over the test's own."""
+    """`options` go before the arguments of every call, `environment` over the test's own.
+
+    Calls run in `folder`, or in the folder of the test run.
+    """
 
     path: Path
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
     def run(self, *arguments: str | Path, seconds: float = CALL_SECONDS) -> str:
         """What the program prints to its standard output. Raises ToolFailed unless it succeeds."""
@@ -49,6 +53,7 @@ class Tool:
                 text=True,
                 timeout=seconds,
                 check=False,
+                cwd=self.folder,
                 env={**os.environ, **self.environment},
             )
         except subprocess.TimeoutExpired as late:
