@@ -34,6 +34,10 @@ def parse_name(text: str) -> Name:
     return Name(text)
 
 
+def is_name(text: str) -> bool:
+    return len(text) <= NAME_LENGTH_MAX and _NAME.fullmatch(text) is not None
+
+
 def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 

@@ -1,0 +1,1 @@
+"""Content in repositories: links to blobs over a StorageDriver. No HTTP."""

@@ -1,0 +1,177 @@
+"""All content by its digest (BlobStore), and what one repository sees of it (LinkedBlobs).
+
+LinkedBlobs is the layer store of the seed: a blob is there for a repository when the repository
+links to it and its data is there (I4). Nothing in here caches.
+"""
+
+import logging
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerstore.oci.digest import Digest, Verifier
+from layerstore.oci.errors import BlobUnknown
+from layerstore.oci.hashstate import new_hasher
+from layerstore.oci.name import Name
+from layerstore.registry.links import LinkStore
+from layerstore.registry.paths import BlobData, LayerLink, LayersKeep
+from layerstore.registry.streams import verified
+from layerstore.storage.driver import PathNotFound, StorageDriver
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Content that is known to be there: `digest` is what it was asked for by."""
+
+    digest: Digest
+    size: int
+    driver: StorageDriver
+    path: str
+
+    def file(self) -> Path | None:
+        """A local file that holds these bytes, if the driver has such files."""
+        return self.driver.file_for(self.path)
+
+    def read(self, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to before `end`, in pieces of at most 1 MiB."""
+        return self.driver.read(self.path, start, end)
+
+    async def url(self, lifetime_s: int, method: str) -> str | None:
+        """Where the client may fetch the bytes itself, if the driver has such addresses."""
+        return await self.driver.url_for(self.path, lifetime_s, method)
+
+
+class BlobStore:
+    """Every blob of every repository, once, under its digest."""
+
+    def __init__(self, driver: StorageDriver) -> None:
+        self._driver = driver
+
+    async def size(self, digest: Digest) -> int | None:
+        """The size of the data; None when there is none."""
+        try:
+            info = await self._driver.stat(BlobData(digest).path)
+        except PathNotFound:
+            return None
+        return None if info.is_dir else info.size
+
+    async def get(self, digest: Digest) -> bytes | None:
+        """The whole content, of a manifest or another small thing; None when there is none."""
+        try:
+            return await self._driver.get(BlobData(digest).path)
+        except PathNotFound:
+            return None
+
+    def blob(self, digest: Digest, target: Digest, size: int) -> Blob:
+        """The content of `target`, handed out under the digest that it was asked for by."""
+        return Blob(digest, size, self._driver, BlobData(target).path)
+
+    async def put(self, digest: Digest, content: bytes) -> None:
+        """Store small content that was made or checked here; DigestInvalid when it does not fit."""
+        verifier = Verifier(digest, new_hasher(digest.algorithm))
+        verifier.update(content)
+        verifier.check()
+        if await self.size(digest) != len(content):
+            await self._driver.put(BlobData(digest).path, content)
+
+    async def put_stream(self, digest: Digest, chunks: AsyncIterable[bytes]) -> int:
+        """Store what the chunks hold, whole or not at all, and return its size.
+
+        Raises DigestInvalid when it does not fit, and whatever the chunks raise.
+        """
+        verifier = Verifier(digest, new_hasher(digest.algorithm))
+        async with aclosing(verified(chunks, verifier)) as through:
+            await self._driver.put(BlobData(digest).path, through)
+        return verifier.size
+
+    async def take(self, digest: Digest, source: str, size: int) -> None:
+        """Move a finished, verified file of exactly `size` bytes to where the blob belongs.
+
+        What is there already is replaced by the same bytes, so that damage heals. Raises
+        InvalidOffset when the source has another size by now.
+        """
+        await self._driver.move(source, BlobData(digest).path, size)
+
+
+class LinkedBlobs:
+    """The blobs of one repository."""
+
+    def __init__(
+        self, name: Name, driver: StorageDriver, blobs: BlobStore, links: LinkStore
+    ) -> None:
+        self._name = name
+        self._driver = driver
+        self._blobs = blobs
+        self._links = links
+
+    async def stat(self, digest: Digest) -> Blob:
+        """The blob, if this repository links to it and its data is there; else BlobUnknown."""
+        target = await self._links.read(LayerLink(self._name, digest).path)
+        if target is None:
+            raise BlobUnknown({"digest": digest})
+        size = await self._blobs.size(target)
+        if size is None:
+            _log.warning("%s links to a blob whose data is gone: %s", self._name, target)
+            raise BlobUnknown({"digest": digest})
+        return self._blobs.blob(digest, target, size)
+
+    async def has(self, digest: Digest) -> bool:
+        try:
+            await self.stat(digest)
+        except BlobUnknown:
+            return False
+        return True
+
+    async def put(self, digest: Digest, chunks: AsyncIterable[bytes]) -> None:
+        """Store a whole blob and link it: all or nothing.
+
+        Raises DigestInvalid when it does not fit, and whatever the chunks raise.
+        """
+        await self._blobs.put_stream(digest, chunks)
+        await self.link(digest)
+
+    async def put_bytes(self, digest: Digest, content: bytes) -> None:
+        """The same for small content that is in memory."""
+        await self._blobs.put(digest, content)
+        await self.link(digest)
+
+    async def link(self, digest: Digest, target: Digest | None = None) -> None:
+        """Let this repository see a blob; `target` is where an alias leads."""
+        await self._links.write(LayerLink(self._name, digest).path, target or digest)
+
+    async def mount(self, digest: Digest, source: Name) -> bool:
+        """Link here what another repository sees; False when it does not see it."""
+        there = LinkedBlobs(source, self._driver, self._blobs, self._links)
+        target = await self._links.read(LayerLink(source, digest).path)
+        if target is None or not await there.has(digest):
+            return False
+        await self.link(digest, target)
+        return True
+
+    async def adopt(self, digest: Digest) -> bool:
+        """Link here whatever has that digest; False when nothing has.
+
+        For callers who may pull everything: existence alone is no right to see a blob (I4).
+        """
+        if await self._blobs.size(digest) is None:
+            return False
+        await self.link(digest)
+        return True
+
+    async def delete(self, digest: Digest) -> None:
+        """Take this repository's link away; the data stays. Raises BlobUnknown.
+
+        The `_layers` folder outlives its last link (decisions 2).
+        """
+        path = LayerLink(self._name, digest).path
+        if await self._links.read(path) is None:
+            raise BlobUnknown({"digest": digest})
+        await self.keep()
+        await self._links.remove(path)
+
+    async def keep(self) -> None:
+        """See to it that the repository has a `_layers` folder, whatever it links to."""
+        await self._driver.put(LayersKeep(self._name).path, b"")

@@ -1,0 +1,40 @@
+"""LinkStore: small files that hold a digest and nothing else.
+
+A link gives a repository its own view of content that is stored once (I2, I4). Whatever is not the
+exact text of a digest counts as absent and is reported; nothing a crash left behind is an error.
+"""
+
+import logging
+
+from layerstore.oci.digest import Digest
+from layerstore.oci.errors import DigestInvalid
+from layerstore.storage.driver import PathNotFound, StorageDriver
+
+_log = logging.getLogger(__name__)
+
+
+class LinkStore:
+    """Reads, writes and removes links at the paths that `paths.py` makes."""
+
+    def __init__(self, driver: StorageDriver) -> None:
+        self._driver = driver
+
+    async def read(self, path: str) -> Digest | None:
+        """The digest that the link holds; None when there is no link, or a broken one."""
+        try:
+            content = await self._driver.get(path)
+        except PathNotFound:
+            return None
+        try:
+            return Digest.parse(content.decode("ascii"))
+        except (DigestInvalid, UnicodeDecodeError):
+            _log.warning("a broken link counts as absent: %s (%d bytes)", path, len(content))
+            return None
+
+    async def write(self, path: str, digest: Digest) -> None:
+        """Make the link, or replace it, durably; no newline, for Go reads the whole file."""
+        await self._driver.put(path, digest.encode("ascii"))
+
+    async def remove(self, path: str) -> None:
+        """Take the link away, durably; its folder may stay, as the original's does."""
+        await self._driver.delete(path)

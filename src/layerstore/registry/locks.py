@@ -1,0 +1,144 @@
+"""Keys that one mutation holds at a time, across all workers of a registry.
+
+A delete and a re-push of one thing must not cross. The keys are (repository, digest) and
+(repository, tag); whoever needs both takes the digest first, then tags in order, and that is the
+whole order there is. Keys share a bounded number of places, so that no file is ever left to clean
+up: two keys in one place wait for each other and are otherwise strangers.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Final, Protocol
+from zlib import crc32
+
+from layerstore.clock import Clock
+from layerstore.oci.digest import Digest
+from layerstore.oci.errors import Unavailable
+from layerstore.oci.name import Name, Tag
+
+PLACES: Final = 256
+"""Lock files for digests, and as many for tags."""
+
+WAIT_SECONDS: Final = 10.0
+"""How long a mutation waits for another one on the same thing."""
+
+RETRY_AFTER_SECONDS: Final = 5
+_POLL_SECONDS: Final = 0.01
+
+
+class Locks(Protocol):
+    """Exclusive keys. Both raise Unavailable after 10 s of waiting."""
+
+    def digest(self, name: Name, digest: Digest) -> AbstractAsyncContextManager[None]:
+        """Hold one digest in one repository. Never ask for it while holding tags."""
+
+    def tags(self, name: Name, tags: Sequence[Tag]) -> AbstractAsyncContextManager[None]:
+        """Hold some tags in one repository. Never ask for more while holding tags."""
+
+
+def _places(name: Name, keys: Iterable[str]) -> list[int]:
+    return sorted({crc32(f"{name}\n{key}".encode()) % PLACES for key in keys})
+
+
+class ProcessLocks:
+    """Locks within one process, for the memory driver and as the first step of FileLocks."""
+
+    def __init__(self) -> None:
+        self._digests = [asyncio.Lock() for _ in range(PLACES)]
+        self._tags = [asyncio.Lock() for _ in range(PLACES)]
+
+    @asynccontextmanager
+    async def digest(self, name: Name, digest: Digest) -> AsyncIterator[None]:
+        async with _held([self._digests[place] for place in _places(name, [digest])]):
+            yield
+
+    @asynccontextmanager
+    async def tags(self, name: Name, tags: Sequence[Tag]) -> AsyncIterator[None]:
+        async with _held([self._tags[place] for place in _places(name, tags)]):
+            yield
+
+
+@asynccontextmanager
+async def _held(locks: Sequence[asyncio.Lock]) -> AsyncIterator[None]:
+    taken: list[asyncio.Lock] = []
+    try:
+        for lock in locks:
+            try:
+                await asyncio.wait_for(lock.acquire(), WAIT_SECONDS)
+            except TimeoutError:
+                raise _busy() from None
+            taken.append(lock)
+        yield
+    finally:
+        for lock in reversed(taken):
+            lock.release()
+
+
+class FileLocks:
+    """Locks across processes: flocks on files in one folder, freed when their process ends."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._inside = ProcessLocks()
+
+    @asynccontextmanager
+    async def digest(self, name: Name, digest: Digest) -> AsyncIterator[None]:
+        async with (
+            self._inside.digest(name, digest),
+            self._flocked("digests", _places(name, [digest])),
+        ):
+            yield
+
+    @asynccontextmanager
+    async def tags(self, name: Name, tags: Sequence[Tag]) -> AsyncIterator[None]:
+        async with self._inside.tags(name, tags), self._flocked("tags", _places(name, tags)):
+            yield
+
+    @asynccontextmanager
+    async def _flocked(self, kind: str, places: Sequence[int]) -> AsyncIterator[None]:
+        files: list[int] = []
+        try:
+            for place in places:
+                files.append(self._open(kind, place))
+                await self._take(files[-1])
+            yield
+        finally:
+            for file in reversed(files):
+                os.close(file)
+
+    def _open(self, kind: str, place: int) -> int:
+        path = self._folder / kind / f"{place:03d}"
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(path, flags, 0o600)
+
+    async def _take(self, file: int) -> None:
+        deadline = self._clock.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if self._clock.monotonic() >= deadline:
+                    raise _busy() from None
+                await self._clock.sleep(_POLL_SECONDS)
+            else:
+                return
+
+
+def _busy() -> Unavailable:
+    return Unavailable(
+        message="another change of the same thing is under way",
+        retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
+_: type[Locks] = ProcessLocks
+_2: type[Locks] = FileLocks

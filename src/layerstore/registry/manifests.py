@@ -1,0 +1,199 @@
+"""ManifestStore: verify, put, get, delete — and the order in which things are written.
+
+    put:     content → `_layers` → revision link → referrer → tags          (I3)
+    delete:  tags → referrer → revision link                               (the other way)
+
+What a crash leaves in between is harmless: content that nobody sees, a revision without its tag,
+a referrer entry whose revision is gone. A put and a delete of one revision, or of one tag, never
+cross: both hold its key.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from layerstore.oci.digest import CANONICAL, Digest
+from layerstore.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknown
+from layerstore.oci.manifest import Manifest, parse
+from layerstore.oci.name import Name, Reference, Tag
+from layerstore.registry.blobs import BlobStore, LinkedBlobs
+from layerstore.registry.locks import Locks
+from layerstore.registry.paths import layers_folder
+from layerstore.registry.references import ManifestRules, ReferenceCheck
+from layerstore.registry.referrers import Referrers, fallback_tag
+from layerstore.registry.revisions import RevisionStore, StoredManifest
+from layerstore.registry.tags import TagStore
+from layerstore.storage.driver import PathNotFound, StorageDriver
+
+_log = logging.getLogger(__name__)
+
+UNTAGS_AT_ONCE: Final = 16
+"""Tags looked at side by side when a revision goes, unless a setting says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A manifest that was put: its digest, its type, and the subject that was noted."""
+
+    digest: Digest
+    media_type: str
+    subject: Digest | None = None
+
+
+class ManifestStore:
+    """The manifests of one repository, by digest and by tag."""
+
+    def __init__(
+        self,
+        name: Name,
+        driver: StorageDriver,
+        blobs: BlobStore,
+        linked: LinkedBlobs,
+        revisions: RevisionStore,
+        tags: TagStore,
+        referrers: Referrers,
+        locks: Locks,
+        rules: ManifestRules,
+        untags_at_once: int = UNTAGS_AT_ONCE,
+    ) -> None:
+        self._name = name
+        self._driver = driver
+        self._blobs = blobs
+        self._linked = linked
+        self._revisions = revisions
+        self._tags = tags
+        self._referrers = referrers
+        self._locks = locks
+        self._rules = rules
+        self._untags_at_once = untags_at_once
+        self._check = ReferenceCheck(rules, linked, revisions)
+
+    async def get(self, reference: Reference) -> StoredManifest:
+        """The manifest that a tag leads to, or that has the digest. Raises ManifestUnknown."""
+        if isinstance(reference, Digest):
+            return await self._revision(reference)
+        return await self._revision(await self._tags.current(reference))
+
+    async def _revision(self, digest: Digest) -> StoredManifest:
+        stored = await self._revisions.get(digest)
+        if stored is None:
+            raise ManifestUnknown({"name": self._name, "revision": digest})
+        return stored
+
+    async def put(
+        self,
+        content: bytes,
+        media_type: str | None,
+        *,
+        digest: Digest | None = None,
+        tags: Sequence[Tag] = (),
+        algorithm: str = CANONICAL,
+    ) -> Placed:
+        """Verify a manifest and make it a revision, and what the tags lead to.
+
+        `digest` is what the content must have; without, it gets one of `algorithm`. Raises
+        DigestInvalid, ManifestInvalid, Denied, ManifestBlobUnknown or several at once, and then
+        nothing is stored. When this returns, all of it is durable (I5).
+        """
+        manifest = parse(content, media_type, references_max=self._rules.references_max)
+        found = Digest.of(content, digest.algorithm if digest else algorithm)
+        if digest is not None and digest != found:
+            raise DigestInvalid({"expected": digest, "found": found})
+        await self._check.check(manifest)
+        await self._place(found, content, manifest, tags)
+        subject = manifest.subject.digest if manifest.subject is not None else None
+        return Placed(found, manifest.media_type, subject)
+
+    async def _place(
+        self, digest: Digest, content: bytes, manifest: Manifest, tags: Sequence[Tag]
+    ) -> None:
+        async with self._locks.digest(self._name, digest), self._locks.tags(self._name, tags):
+            await self._write(digest, content, manifest, tags)
+
+    async def _write(
+        self, digest: Digest, content: bytes, manifest: Manifest, tags: Sequence[Tag]
+    ) -> None:
+        await self._blobs.put(digest, content)
+        await self._see_to_layers_folder()
+        await self._revisions.link(digest)
+        if manifest.subject is not None:
+            await self._referrers.add(manifest.subject.digest, digest)
+        for tag in tags:
+            await self._tags.set(tag, digest)
+
+    async def _see_to_layers_folder(self) -> None:
+        """The original's collectors pass over, or stop at, one without it (decisions 2)."""
+        try:
+            await self._driver.stat(layers_folder(self._name))
+        except PathNotFound:
+            await self._linked.keep()
+
+    async def delete(self, digest: Digest) -> None:
+        """Take a revision away with all tags that lead to it. Raises ManifestUnknown.
+
+        Its content stays, for other repositories may link to it. A tag that is let lead elsewhere
+        meanwhile stays too.
+        """
+        async with self._locks.digest(self._name, digest):
+            manifest = await self._known(digest)
+            await self._untag(digest)
+            if manifest is not None and manifest.subject is not None:
+                await self._referrers.remove(manifest.subject.digest, digest)
+            await self._revisions.unlink(digest)
+        if manifest is not None and manifest.subject is not None:
+            await self._drop_from_fallback(manifest.subject.digest, digest)
+
+    async def _known(self, digest: Digest) -> Manifest | None:
+        """The manifest, None where its content cannot be read; ManifestUnknown without a link."""
+        stored = await self._revisions.get(digest)
+        if stored is None:
+            if not await self._revisions.linked(digest):
+                raise ManifestUnknown({"name": self._name, "revision": digest})
+            return None
+        try:
+            return parse(stored.content, stored.media_type)
+        except ManifestInvalid:
+            return None
+
+    async def _untag(self, digest: Digest) -> None:
+        """Every tag is asked, a bounded number at once; their names come lazily."""
+        waiting: set[asyncio.Task[bool]] = set()
+        async with asyncio.TaskGroup() as group:
+            async for tag in self._tags.names():
+                if len(waiting) >= self._untags_at_once:
+                    _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                waiting.add(group.create_task(self._tags.delete_if_leads_to(tag, digest)))
+
+    async def _drop_from_fallback(self, subject: Digest, referrer: Digest) -> None:
+        """Keep the list that older clients read in step with what is gone.
+
+        The list is written as it is, unchecked: what else it names may be gone already.
+        """
+        tag = fallback_tag(subject)
+        stored = await self._referrers.fallback(subject)
+        content = without_child(stored.content, referrer) if stored is not None else None
+        if stored is None or content is None:
+            return
+        if content:
+            digest = Digest.of(content, stored.digest.algorithm)
+            await self._place(digest, content, parse(content, stored.media_type), [tag])
+        else:
+            await self._tags.delete_if_leads_to(tag, stored.digest)
+
+
+def without_child(index: bytes, child: Digest) -> bytes | None:
+    """The index without one of its children: empty when that was the last, None when it has none.
+
+    For the lists that clients keep under fallback tags; every other field stays.
+    """
+    # Any: the document's other fields are the client's.
+    document: dict[str, Any] = msgspec.json.decode(index, type=dict[str, Any])
+    children = document.get("manifests") or []
+    kept = [entry for entry in children if entry.get("digest") != child]
+    if len(kept) == len(children):
+        return None
+    return msgspec.json.encode(document | {"manifests": kept}) if kept else b""

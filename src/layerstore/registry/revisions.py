@@ -1,0 +1,98 @@
+"""RevisionStore: the manifests of one repository, by digest.
+
+A manifest is an ordinary blob; what makes it a revision of a repository is its link. Version 2.1.0
+of the original wrote that link below `_layers` by mistake, and such trees are read (I4).
+"""
+
+import logging
+from dataclasses import dataclass
+
+from layerstore.oci.digest import Digest
+from layerstore.oci.errors import ManifestInvalid
+from layerstore.oci.manifest import MANIFEST_BYTES_MAX, media_type_of
+from layerstore.oci.name import Name
+from layerstore.registry.blobs import BlobStore
+from layerstore.registry.links import LinkStore
+from layerstore.registry.paths import LayerLink, RevisionLink
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifest:
+    """A manifest as it was pushed, byte for byte (I7), and the type that it says it is."""
+
+    digest: Digest
+    media_type: str
+    content: bytes
+
+
+class RevisionStore:
+    """Links to manifests, and the manifests behind them."""
+
+    def __init__(
+        self,
+        name: Name,
+        blobs: BlobStore,
+        links: LinkStore,
+        bytes_max: int = MANIFEST_BYTES_MAX,
+    ) -> None:
+        self._name = name
+        self._blobs = blobs
+        self._links = links
+        self._bytes_max = bytes_max
+
+    async def linked(self, digest: Digest) -> bool:
+        """Whether the repository links to the revision, whatever became of its content."""
+        return await self._links.read(RevisionLink(self._name, digest).path) is not None
+
+    async def exists(self, digest: Digest) -> bool:
+        """Whether the revision is linked and its content is there."""
+        target = await self._links.read(RevisionLink(self._name, digest).path)
+        if target is not None:
+            return bool(await self._blobs.size(target))
+        return await self._misplaced(digest) is not None
+
+    async def get(self, digest: Digest) -> StoredManifest | None:
+        """The revision; None when it is not linked here, or its content is gone or unreadable."""
+        target = await self._links.read(RevisionLink(self._name, digest).path)
+        if target is None:
+            return await self._misplaced(digest)
+        content = await self._blobs.get(target)
+        if content is None:
+            _log.warning("%s links to a manifest whose content is gone: %s", self._name, target)
+            return None
+        return self._readable(digest, content)
+
+    def _readable(self, digest: Digest, content: bytes) -> StoredManifest | None:
+        try:
+            return StoredManifest(digest, media_type_of(content), content)
+        except ManifestInvalid as error:
+            _log.warning("%s holds an unreadable manifest %s: %s", self._name, digest, error)
+            return None
+
+    async def _misplaced(self, digest: Digest) -> StoredManifest | None:
+        """A manifest whose link stands below `_layers`; a layer there is none."""
+        target = await self._links.read(LayerLink(self._name, digest).path)
+        if target is None:
+            return None
+        size = await self._blobs.size(target)
+        if not size or size > self._bytes_max:
+            return None
+        content = await self._blobs.get(target)
+        try:
+            return StoredManifest(digest, media_type_of(content or b""), content or b"")
+        except ManifestInvalid:
+            return None
+
+    async def link(self, digest: Digest) -> None:
+        """Make the content a revision of this repository; nothing is written if it is one."""
+        path = RevisionLink(self._name, digest).path
+        if await self._links.read(path) != digest:
+            await self._links.write(path, digest)
+
+    async def unlink(self, digest: Digest) -> None:
+        """It is no revision any more, wherever its link stands."""
+        await self._links.remove(RevisionLink(self._name, digest).path)
+        if await self._misplaced(digest) is not None:
+            await self._links.remove(LayerLink(self._name, digest).path)

@@ -1,0 +1,241 @@
+"""Uploads that outlive their process: begun, carried on, committed or cancelled by anybody.
+
+A session is a folder in the original's layout (registry-facts §1.4, §1.8): `startedat` makes it
+known, `data` holds what came, `hashstates/<alg>/<size>` the hash of exactly that. A state is only
+a saving: it is believed when its name, its own length and the size of the data agree, and
+whenever in doubt the data is read again.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from layerstore.clock import Clock
+from layerstore.oci.digest import CANONICAL, Digest, Hasher, Verifier
+from layerstore.oci.errors import BlobUploadUnknown, DigestInvalid, UploadOffsetInvalid
+from layerstore.oci.hashstate import can_save_states, new_hasher, resume_hasher
+from layerstore.oci.name import Name
+from layerstore.registry.blobs import BlobStore, LinkedBlobs
+from layerstore.registry.paths import (
+    UploadData,
+    UploadHashState,
+    UploadStarted,
+    is_upload_id,
+    upload_folder,
+)
+from layerstore.registry.streams import hashed, pieces
+from layerstore.storage.driver import InvalidOffset, PathNotFound, StorageDriver, StorageError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """What every session of one repository works with."""
+
+    name: Name
+    driver: StorageDriver
+    blobs: BlobStore
+    linked: LinkedBlobs
+    states_since: datetime | None
+
+
+class UploadSession:
+    """One upload. `size` is how much of it is there, as far as this object knows."""
+
+    def __init__(self, rooms: _Rooms, upload_id: str, started_at: datetime, size: int) -> None:
+        self._rooms = rooms
+        self._data = UploadData(rooms.name, upload_id).path
+        self.id = upload_id
+        self.started_at = started_at
+        self.size = size
+
+    async def append(
+        self, chunks: AsyncIterable[bytes], at: int | None = None, algorithm: str = CANONICAL
+    ) -> int:
+        """Add bytes where the upload stands, and return its new size.
+
+        `at` is where the sender believes that to be. Raises UploadOffsetInvalid with the real
+        place when it is elsewhere, also when another writer got there first, and whatever the
+        chunks raise: what came before that stays. The hash of `algorithm` goes along.
+        """
+        if at is not None and at != self.size:
+            raise UploadOffsetInvalid(self.size)
+        hasher = await self._hasher_here(algorithm)
+        try:
+            async with aclosing(pieces(chunks)) as gathered:
+                await self._write(gathered, hasher)
+        except InvalidOffset as error:
+            raise await self._elsewhere(error) from None
+        finally:
+            await self._save(algorithm, hasher)
+        return self.size
+
+    async def _write(self, gathered: AsyncIterable[bytes], hasher: Hasher | None) -> None:
+        if hasher is None:
+            await self._rooms.driver.append(self._data, self.size, gathered)
+            return
+        async with aclosing(hashed(gathered, hasher)) as through:
+            await self._rooms.driver.append(self._data, self.size, through)
+
+    async def _elsewhere(self, error: InvalidOffset) -> BlobUploadUnknown | UploadOffsetInvalid:
+        if error.size is None:
+            return self._unknown()
+        self.size = error.size
+        return UploadOffsetInvalid(error.size)
+
+    async def _save(self, algorithm: str, hasher: Hasher | None) -> None:
+        """Keep the hash of what is there, if that is what was hashed; never fail for it."""
+        before = self.size
+        try:
+            size = await self._rooms.driver.pending(self._data)
+            self.size = before if size is None else size
+            if hasher is None or hasher.size != size or size == before:
+                return
+            state = hasher.state()
+            if state is not None:
+                path = UploadHashState(self._rooms.name, self.id, algorithm, size).path
+                await self._rooms.driver.put(path, state, durable=False)
+        except StorageError:
+            _log.warning("the hash of upload %s could not be kept", self.id, exc_info=True)
+
+    async def _hasher_here(self, algorithm: str) -> Hasher | None:
+        """A hasher that has taken what is there; None when only reading it all again gives one."""
+        if self.size == 0:
+            return new_hasher(algorithm)
+        if not can_save_states():
+            return None
+        path = UploadHashState(self._rooms.name, self.id, algorithm, self.size).path
+        try:
+            if not await self._is_recent(path):
+                return None
+            state = await self._rooms.driver.get(path)
+        except PathNotFound:
+            return None
+        return resume_hasher(algorithm, state, self.size)
+
+    async def _is_recent(self, path: str) -> bool:
+        """Whether the state was written since the machine started.
+
+        Before that, another program may have written it ahead of bytes that a power loss took.
+        """
+        since = self._rooms.states_since
+        return since is None or (await self._rooms.driver.stat(path)).modified >= since
+
+    async def commit(self, digest: Digest) -> None:
+        """Publish what is there as the blob `digest`, link it, and forget the session.
+
+        Raises DigestInvalid when the bytes do not fit, and the session is gone then too;
+        UploadOffsetInvalid when another writer added to it meanwhile; BlobUploadUnknown when
+        another commit was faster. Before the answer the blob and its link are durable (I5).
+        """
+        try:
+            await self._rooms.driver.finish(self._data)
+            await self._verify(digest)
+            await self._rooms.blobs.take(digest, self._data, self.size)
+        except PathNotFound:
+            raise self._unknown() from None
+        except InvalidOffset as error:
+            raise await self._elsewhere(error) from None
+        except DigestInvalid:
+            await self.cancel()
+            raise
+        await self._rooms.linked.link(digest)
+        await self._forget()
+
+    async def _verify(self, digest: Digest) -> None:
+        hasher = await self._hasher_here(digest.algorithm)
+        if hasher is None:
+            hasher = await self._read_again(digest.algorithm)
+        Verifier(digest, hasher).check()
+
+    async def _read_again(self, algorithm: str) -> Hasher:
+        hasher = new_hasher(algorithm)
+        async for piece in self._rooms.driver.read(self._data, 0, self.size):
+            await asyncio.to_thread(hasher.update, piece)
+        return hasher
+
+    async def put(self, digest: Digest, chunks: AsyncIterable[bytes]) -> None:
+        """Store the whole blob through a session that is empty: all of it or nothing.
+
+        Raises UploadOffsetInvalid when the session has bytes, DigestInvalid (and the session is
+        gone) when they do not fit, and whatever the chunks raise (the session stays, empty).
+        """
+        if self.size:
+            raise UploadOffsetInvalid(self.size)
+        try:
+            await self._rooms.linked.put(digest, chunks)
+        except DigestInvalid:
+            await self.cancel()
+            raise
+        await self._forget()
+
+    async def cancel(self) -> None:
+        """Take the session away, with all that came."""
+        await self._rooms.driver.drop(self._data)
+        await self._rooms.driver.delete(upload_folder(self._rooms.name, self.id))
+
+    async def _forget(self) -> None:
+        """What is left of a session that was committed is nobody's loss: never fail for it."""
+        try:
+            await self.cancel()
+        except StorageError:
+            _log.warning("upload %s was committed, its folder stays", self.id, exc_info=True)
+
+    def _unknown(self) -> BlobUploadUnknown:
+        return BlobUploadUnknown({"uuid": self.id})
+
+
+class UploadStore:
+    """The uploads of one repository."""
+
+    def __init__(
+        self,
+        name: Name,
+        driver: StorageDriver,
+        blobs: BlobStore,
+        linked: LinkedBlobs,
+        clock: Clock,
+        states_since: datetime | None = None,
+    ) -> None:
+        self._rooms = _Rooms(name, driver, blobs, linked, states_since)
+        self._clock = clock
+
+    async def start(self) -> UploadSession:
+        """A new, empty session. It survives the process, not necessarily a power loss (I5)."""
+        upload_id = self._clock.new_id()
+        started_at = self._clock.now().replace(microsecond=0)
+        name, driver = self._rooms.name, self._rooms.driver
+        await driver.begin(UploadData(name, upload_id).path)
+        text = started_at.strftime("%Y-%m-%dT%H:%M:%SZ").encode("ascii")
+        await driver.put(UploadStarted(name, upload_id).path, text, durable=False)
+        return UploadSession(self._rooms, upload_id, started_at, 0)
+
+    async def resume(self, upload_id: str) -> UploadSession:
+        """The session that somebody began; BlobUploadUnknown when there is none of that id."""
+        if not is_upload_id(upload_id):
+            raise BlobUploadUnknown({"uuid": upload_id[:128]})
+        name, driver = self._rooms.name, self._rooms.driver
+        try:
+            started = await driver.get(UploadStarted(name, upload_id).path)
+        except PathNotFound:
+            raise BlobUploadUnknown({"uuid": upload_id}) from None
+        data = UploadData(name, upload_id).path
+        size = await driver.pending(data)
+        if size is None:
+            await driver.begin(data)
+        return UploadSession(self._rooms, upload_id, _parse_time(started), size or 0)
+
+
+def _parse_time(text: bytes) -> datetime:
+    """When a session began; a time that cannot be read is the beginning of time.
+
+    The original writes seconds (`2006-01-02T15:04:05Z`) and reads fractions too.
+    """
+    try:
+        return datetime.fromisoformat(text.decode("ascii").strip()).astimezone(UTC)
+    except (UnicodeDecodeError, ValueError):
+        return datetime.min.replace(tzinfo=UTC)
