@@ -149,12 +149,12 @@ def media_type_of(content: bytes) -> str:
 
 
 class _Signed(msgspec.Struct, frozen=True):
-    signatures: msgspec.Raw | None = None
+    signatures: msgspec.Raw = msgspec.Raw()  # an empty one is never changed
 
 
 def _schema1_type(content: bytes) -> str:
-    signed = msgspec.json.decode(content, type=_Signed).signatures is not None
-    return SCHEMA1_SIGNED if signed else SCHEMA1
+    signatures = bytes(msgspec.json.decode(content, type=_Signed).signatures)
+    return SCHEMA1 if signatures in (b"", b"null") else SCHEMA1_SIGNED
 
 
 def _decode(content: bytes) -> _Document:
