@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,19 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> Contents:
         pytest.skip(message)
 
 
+@contextmanager
+def serving(root: Path) -> Iterator[Server]:
+    """The server under test, on the storage folder `root`."""
+    is_original = os.environ.get(AGAINST_VARIABLE) == "original"
+    starting = original_server(root) if is_original else layerstore_server(root)
+    with starting as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for the whole run; tests keep apart by the names of their repositories."""
-    root = tmp_path_factory.mktemp("registry") / "storage"
-    is_original = os.environ.get(AGAINST_VARIABLE) == "original"
-    with original_server(root) if is_original else layerstore_server(root) as running:
+    with serving(tmp_path_factory.mktemp("registry") / "storage") as running:
         yield running
 
 
