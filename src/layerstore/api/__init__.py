@@ -1,0 +1,1 @@
+"""/v2: the OCI protocol, as requests, answers and nothing below them."""

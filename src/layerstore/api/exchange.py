@@ -1,0 +1,75 @@
+"""One request on its way to its answer, with all that a handler may use."""
+
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from layerstore.api.calls import Call
+from layerstore.api.locations import Locations
+from layerstore.api.options import ApiOptions
+from layerstore.api.state import StateSealer
+from layerstore.auth.access import Grant
+from layerstore.oci.errors import TooManyRequests
+from layerstore.oci.name import Name, Tag
+from layerstore.registry.local import LocalRegistry
+from layerstore.registry.repository import Repository
+from layerstore.registry.revisions import StoredManifest
+from layerstore.web.message import Request
+
+Header: TypeAlias = tuple[str, str]
+
+
+class Downgrade(Protocol):
+    """Makes schema 1 of a stored schema 2 manifest (decisions 6, row 4)."""
+
+    def __call__(
+        self, repository: Repository, tag: Tag, stored: StoredManifest
+    ) -> Awaitable[StoredManifest]:
+        """The signed document, with its own digest and media type; nothing of it is stored."""
+
+
+class UploadGate(Protocol):
+    """Counts the bodies that a client is sending at the same time."""
+
+    def enter(self, client: str) -> bool:
+        """Let one more in; False when the client has as many as it may."""
+
+    def leave(self, client: str) -> None:
+        """One of those that were let in has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a handler gets beside its call."""
+
+    request: Request
+    grant: Grant
+    registry: LocalRegistry
+    options: ApiOptions
+    locations: Locations
+    sealer: StateSealer
+    gate: UploadGate
+    downgrade: Downgrade | None
+
+    def repository(self, name: Name) -> Repository:
+        return self.registry.repository(name)
+
+    def location(self, call: Call) -> Header:
+        """The header that sends the client to the address of another call."""
+        return ("location", self.locations.of(call, self.request))
+
+    def next_page(self, call: Call) -> Header:
+        """The header that names the address of the next part of a list (RFC 8288)."""
+        return ("link", f'<{self.locations.of(call, self.request)}>; rel="next"')
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """A body is taken in here; TooManyRequests when the client sends too many at once."""
+        client = self.grant.user or self.request.peer
+        if not self.gate.enter(client):
+            raise TooManyRequests("too many uploads at the same time")
+        try:
+            yield
+        finally:
+            self.gate.leave(client)

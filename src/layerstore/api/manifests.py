@@ -1,0 +1,114 @@
+"""Manifests: read in the form that the client takes, put, deleted."""
+
+from layerstore.api import notices
+from layerstore.api.calls import DeleteManifest, GetManifest, PutManifest
+from layerstore.api.exchange import Exchange, Header
+from layerstore.api.negotiation import Accept, Rendering, choose
+from layerstore.oci.descriptor import INDEX_TYPES
+from layerstore.oci.digest import Digest
+from layerstore.oci.errors import ManifestUnknown, UrlTooLong
+from layerstore.oci.manifest import Target, parse
+from layerstore.oci.name import Tag
+from layerstore.registry.manifests import Placed
+from layerstore.registry.repository import Repository
+from layerstore.registry.revisions import StoredManifest
+from layerstore.web.message import Response, read_whole
+
+
+async def get_manifest(call: GetManifest, exchange: Exchange) -> Response:
+    repository = exchange.repository(call.name)
+    stored = await repository.manifests.get(call.reference)
+    sent, remarks = await _rendered(call, repository, stored, exchange)
+    return Response(200, _headers(sent) + remarks, sent.content)
+
+
+async def _rendered(
+    call: GetManifest, repository: Repository, stored: StoredManifest, exchange: Exchange
+) -> tuple[StoredManifest, list[Header]]:
+    """What is sent, and what there is to say about it."""
+    reference, downgrade = call.reference, exchange.downgrade
+    form = choose(
+        stored.media_type,
+        by_tag=not isinstance(reference, Digest),
+        accept=Accept(exchange.request.joined("accept")),
+        agent=exchange.request.header("user-agent"),
+        schema1=downgrade is not None,
+    )
+    if form is Rendering.LINUX_AMD64:
+        child = await _linux_amd64(repository, stored)
+        return child, [notices.warning(notices.ONE_OF_MANY)]
+    if form is Rendering.SCHEMA1 and downgrade is not None and not isinstance(reference, Digest):
+        stored = await downgrade(repository, reference, stored)
+    return stored, notices.of_type(stored.media_type)
+
+
+async def _linux_amd64(repository: Repository, index: StoredManifest) -> StoredManifest:
+    children = parse(index.content, index.media_type).children
+    for child in children:
+        if _runs_on_linux_amd64(child):
+            return await repository.manifests.get(child.digest)
+    raise ManifestUnknown(
+        {"mediaType": index.media_type},
+        message="this is an index without an image for linux/amd64, and the request takes no index",
+    )
+
+
+def _runs_on_linux_amd64(child: Target) -> bool:
+    platform = child.platform
+    return platform is not None and (platform.os, platform.architecture) == ("linux", "amd64")
+
+
+def _headers(manifest: StoredManifest) -> list[Header]:
+    return [
+        ("content-type", manifest.media_type),
+        ("docker-content-digest", manifest.digest),
+        ("etag", f'"{manifest.digest}"'),
+        ("vary", "Accept"),
+    ]
+
+
+async def put_manifest(call: PutManifest, exchange: Exchange) -> Response:
+    options, request = exchange.options, exchange.request
+    if len(call.tags) > options.tags_per_push_max:
+        raise UrlTooLong({"limit": options.tags_per_push_max}, message="too many tags at once")
+    with exchange.receiving():
+        content = await read_whole(request.body, options.manifest_bytes_max)
+    digest, tags = _wanted(call)
+    placed = await exchange.repository(call.name).manifests.put(
+        content, request.header("content-type"), digest=digest, tags=tags
+    )
+    return Response(201, _put_headers(call, placed, exchange))
+
+
+def _wanted(call: PutManifest) -> tuple[Digest | None, tuple[Tag, ...]]:
+    if isinstance(call.reference, Digest):
+        return call.reference, call.tags
+    return None, (call.reference,)
+
+
+def _put_headers(call: PutManifest, placed: Placed, exchange: Exchange) -> list[Header]:
+    headers = [
+        exchange.location(GetManifest(call.name, placed.digest)),
+        ("docker-content-digest", placed.digest),
+        *[("oci-tag", tag) for tag in call.tags],
+        *notices.of_type(placed.media_type),
+    ]
+    if placed.subject is not None:
+        headers.append(("oci-subject", placed.subject))
+    if _is_fallback(call, placed):
+        headers.append(notices.warning(notices.FALLBACK_TAG))
+    return headers
+
+
+def _is_fallback(call: PutManifest, placed: Placed) -> bool:
+    """Whether a client keeps a list of referrers itself (specification, Referrers Tag Schema)."""
+    return placed.media_type in INDEX_TYPES and notices.is_fallback_tag(str(call.reference))
+
+
+async def delete_manifest(call: DeleteManifest, exchange: Exchange) -> Response:
+    repository = exchange.repository(call.name)
+    if isinstance(call.reference, Digest):
+        await repository.manifests.delete(call.reference)
+    else:
+        await repository.tags.delete(call.reference)
+    return Response(202)

@@ -1,0 +1,91 @@
+"""What GET and HEAD of a manifest answer: the table of decisions 6, row by row."""
+
+import re
+from enum import Enum, auto
+from typing import Final
+
+from layerstore.api.options import ACCEPT_ENTRIES_MAX
+from layerstore.oci.descriptor import (
+    DOCKER_MANIFEST,
+    INDEX_TYPES,
+    JSON,
+    OCI_MANIFEST,
+    SCHEMA1,
+    SCHEMA1_SIGNED,
+)
+from layerstore.oci.errors import ManifestNotAcceptable
+
+_ANYTHING: Final = ("*/*", "application/*", JSON)
+_ONE_IMAGE: Final = (DOCKER_MANIFEST, OCI_MANIFEST)
+_SCHEMA1_TYPES: Final = (SCHEMA1, SCHEMA1_SIGNED)
+_QUALITY: Final = re.compile(r"[01](?:\.[0-9]{0,3})?")
+_DOCKER_BEFORE_SCHEMA2: Final = re.compile(r"docker/1\.[0-9](?:[.\-+ ]|$)")
+
+
+class Rendering(Enum):
+    """In which form a stored manifest is sent."""
+
+    AS_STORED = auto()
+    LINUX_AMD64 = auto()
+    SCHEMA1 = auto()
+
+
+class Accept:
+    """The types that a client takes, by the joined lines of its Accept header.
+
+    Parameters other than q are ignored, and so is a q that cannot be read; of a type named more
+    than once the last word counts, and only the first 64 entries do.
+    """
+
+    def __init__(self, text: str | None) -> None:
+        entries = (text or "").split(",", ACCEPT_ENTRIES_MAX)[:ACCEPT_ENTRIES_MAX]
+        self._qualities = dict(_entry(entry) for entry in entries if entry.strip())
+
+    def takes(self, *media_types: str) -> bool:
+        """Whether one of these is named, and not refused."""
+        return any(self._qualities.get(media_type, 0) > 0 for media_type in media_types)
+
+    def refuses(self, media_type: str) -> bool:
+        """Whether this very type is named with q=0."""
+        return self._qualities.get(media_type) == 0
+
+    @property
+    def takes_anything(self) -> bool:
+        return not self._qualities or self.takes(*_ANYTHING)
+
+
+def _entry(text: str) -> tuple[str, float]:
+    media_type, *parameters = text.split(";")
+    quality = 1.0
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q" and _QUALITY.fullmatch(value.strip()):
+            quality = float(value)
+    return media_type.strip().lower(), quality
+
+
+def choose(
+    stored: str, *, by_tag: bool, accept: Accept, agent: str | None = None, schema1: bool = False
+) -> Rendering:
+    """How to send a manifest that is stored as this media type.
+
+    `schema1` says whether schema 1 is switched on. A Docker daemon that is older than schema 2
+    says nothing of it in Accept; it is known by its User-Agent, and asked for before all else.
+    Raises ManifestNotAcceptable.
+    """
+    may_downgrade = by_tag and schema1 and stored == DOCKER_MANIFEST
+    if may_downgrade and not accept.takes(DOCKER_MANIFEST) and _is_old_docker(agent):
+        return Rendering.SCHEMA1
+    if not by_tag or accept.takes_anything or accept.takes(stored):
+        return Rendering.AS_STORED
+    if stored in INDEX_TYPES and accept.takes(*_ONE_IMAGE) and not accept.takes(*INDEX_TYPES):
+        return Rendering.LINUX_AMD64
+    if may_downgrade and accept.takes(*_SCHEMA1_TYPES):
+        return Rendering.SCHEMA1
+    if accept.refuses(stored):
+        raise ManifestNotAcceptable({"mediaType": stored})
+    return Rendering.AS_STORED
+
+
+def _is_old_docker(agent: str | None) -> bool:
+    return agent is not None and _DOCKER_BEFORE_SCHEMA2.match(agent) is not None
