@@ -7,10 +7,13 @@ on a file system they do, and callers must not mind. The suite in `tests/contrac
 contract's full text.
 """
 
+import re
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
 
 
 class StorageError(Exception):
@@ -55,6 +58,18 @@ class OutOfSpace(StorageError):
 
 class StorageUnavailable(StorageError):
     """The place cannot be used now: read-only, broken, out of reach, overloaded."""
+
+
+def check_path(driver: str, path: str) -> None:
+    """Raise InvalidPath unless this can be the path of a file."""
+    if _PATH.fullmatch(path) is None:
+        raise InvalidPath(driver, path)
+
+
+def check_folder(driver: str, path: str) -> None:
+    """Raise InvalidPath unless this is the root or can be the path of a folder."""
+    if path != "/":
+        check_path(driver, path)
 
 
 class FileInfo(NamedTuple):

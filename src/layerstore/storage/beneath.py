@@ -1,0 +1,246 @@
+"""Opening below one folder, and never outside it.
+
+Every file and folder that the filesystem driver touches is opened here, or by its bare name in a
+folder that was opened here. Linux resolves the path itself (openat2) and refuses a symbolic link
+that leads out of the root; where that call is missing, each segment is opened by itself and no
+symbolic link is followed at all. Paths are those of the contract and were checked against its
+grammar. Errors are the operating system's; what they mean is decided in `filesystem.py`.
+"""
+
+import ctypes
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, TypeVar
+
+NAME: Final = "filesystem"
+
+FOLDER_MODE: Final = 0o777
+FILE_MODE: Final = 0o666
+FOLDER_ATTEMPTS: Final = 3
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+LOOK: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
+READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+
+_SYS_OPENAT2: Final = 437
+_RESOLVE_NO_XDEV: Final = 0x01
+_RESOLVE_NO_MAGICLINKS: Final = 0x02
+_RESOLVE_BENEATH: Final = 0x08
+_RESOLVE_CACHED: Final = 0x20
+_BENEATH: Final = _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS
+_OPEN_ATTEMPTS: Final = 16
+
+ABSENT: Final = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
+)
+"""What the system says when there is nothing to be read at a path."""
+
+_LOCAL_KINDS: Final = frozenset(
+    {
+        0xEF53,  # ext2, ext3, ext4
+        0x58465342,  # XFS
+        0x9123683E,  # Btrfs
+        0xF2F52010,  # F2FS
+        0x01021994,  # tmpfs
+        0x794C7630,  # overlayfs
+    }
+)
+
+T = TypeVar("T")
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+_waiting = ctypes.CDLL(None, use_errno=True)
+_at_once = ctypes.PyDLL(None, use_errno=True)
+
+
+def _openat2(library: ctypes.CDLL, folder: int, path: str, how: _OpenHow) -> int:
+    number: int = library.syscall(
+        ctypes.c_long(_SYS_OPENAT2),
+        ctypes.c_int(folder),
+        ctypes.c_char_p(os.fsencode(path)),
+        ctypes.byref(how),
+        ctypes.c_size_t(ctypes.sizeof(how)),
+    )
+    if number < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return number
+
+
+class Descriptor:
+    """An open file or folder: closed by `with`, or when the last one that holds it lets go.
+
+    A thread may still read from it when the task that asked has been cancelled; so nobody closes
+    a number that another is using.
+    """
+
+    __slots__ = ("_open", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._open = True
+
+    def __enter__(self) -> int:
+        return self.number
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; once more is no error."""
+        if self._open:
+            self._open = False
+            os.close(self.number)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def parent(path: str) -> str:
+    """The folder of a path; that of a top-level name is `/`."""
+    return path.rpartition("/")[0] or "/"
+
+
+def last_name(path: str) -> str:
+    """The last segment of a path."""
+    return path.rpartition("/")[2]
+
+
+def persistently(attempt: Callable[[], T]) -> T:
+    """The result of an attempt that makes folders, three times when one of them vanished again."""
+    for _ in range(FOLDER_ATTEMPTS):
+        try:
+            return attempt()
+        except FileNotFoundError:
+            continue
+    raise OSError(errno.ESTALE, "the folder keeps vanishing")
+
+
+class Tree:
+    """The files and folders below one root, which is made if it is missing."""
+
+    def __init__(self, root: Path) -> None:
+        _make_root(root)
+        self._root = Descriptor(os.open(root, _FOLDER))
+        self._resolves = self._can_resolve(_BENEATH)
+        self._tells_cached = (
+            self._resolves
+            and _is_local(self._root.number)
+            and self._can_resolve(_BENEATH | _RESOLVE_CACHED)
+        )
+
+    def _can_resolve(self, resolve: int) -> bool:
+        how = _OpenHow(LOOK, 0, resolve)
+        try:
+            os.close(_openat2(_waiting, self._root.number, ".", how))
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the root. Nothing can be opened afterwards."""
+        self._root.close()
+
+    def open(self, path: str, flags: int) -> Descriptor:
+        """Open what is there already. A link that leads out is ELOOP."""
+        if not self._resolves:
+            return self._open_by_segments(path, flags)
+        how = _OpenHow(flags, 0, _BENEATH)
+        for _ in range(_OPEN_ATTEMPTS):
+            try:
+                return Descriptor(_openat2(_waiting, self._root.number, _relative(path), how))
+            except (InterruptedError, BlockingIOError):
+                continue
+            except OSError as error:
+                if error.errno == errno.EXDEV:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+                raise
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    def open_cached(self, path: str, flags: int) -> Descriptor | None:
+        """Open without waiting for a disk; None when that, or anything unusual, would be needed.
+
+        FileNotFoundError is as good as that of `open`.
+        """
+        if not self._tells_cached:
+            return None
+        how = _OpenHow(flags, 0, _BENEATH | _RESOLVE_CACHED | _RESOLVE_NO_XDEV)
+        try:
+            return Descriptor(_openat2(_at_once, self._root.number, _relative(path), how))
+        except FileNotFoundError:
+            raise
+        except OSError:
+            return None
+
+    def _open_by_segments(self, path: str, flags: int) -> Descriptor:
+        *folders, name = _relative(path).split("/")
+        here = Descriptor(os.dup(self._root.number))
+        for folder in folders:
+            with here as fd:
+                here = Descriptor(os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=fd))
+        with here as fd:
+            return Descriptor(os.open(name, flags | os.O_NOFOLLOW, dir_fd=fd))
+
+    def folder(self, path: str) -> Descriptor:
+        """An open folder, to work in by bare names and to be synced."""
+        return self.open(path, _FOLDER)
+
+    def made_folder(self, path: str, mode: int = FOLDER_MODE) -> Descriptor:
+        """The same, made with its parents if it is missing. FileNotFoundError: one vanished."""
+        missing: list[str] = []
+        while True:
+            try:
+                here = self.folder(path)
+                break
+            except FileNotFoundError:
+                if path == "/":
+                    raise
+                missing.append(last_name(path))
+                path = parent(path)
+        for name in reversed(missing):
+            with here as fd:
+                here = _made_child(fd, name, mode)
+        return here
+
+
+def _make_root(root: Path) -> None:
+    missing = [folder for folder in (root, *root.parents) if not folder.exists()]
+    root.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        with Descriptor(os.open(folder.parent, _FOLDER)) as above:
+            os.fsync(above)
+
+
+def _made_child(folder: int, name: str, mode: int) -> Descriptor:
+    with suppress(FileExistsError):
+        os.mkdir(name, mode, dir_fd=folder)
+    return Descriptor(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder))
+
+
+def _relative(path: str) -> str:
+    return path[1:] or "."
+
+
+def _is_local(folder: int) -> bool:
+    """Whether an open here asks no other machine (`f_type`, the first word of statfs)."""
+    buffer = ctypes.create_string_buffer(256)
+    if _waiting.fstatfs(ctypes.c_int(folder), buffer) != 0:
+        return False
+    return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF in _LOCAL_KINDS

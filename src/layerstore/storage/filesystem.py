@@ -1,0 +1,340 @@
+"""The filesystem driver: bytes below a folder, in the original's layout.
+
+This file turns blocking steps into awaitable ones and errors of the system into those of the
+contract; the steps themselves are in `durable.py` (files that appear whole and stay),
+`unfinished.py` (files still being written), `incoming.py` (long content on its way), `ordering.py`
+(names in order) and `beneath.py` (never outside the root). A method costs one hop to a thread of
+the driver's own pool. On the event loop runs only what cannot block: on a local file system, a
+look at cached folder entries and a read of up to 128 KiB that is in memory already. Measured for
+a link of 71 bytes: 9 µs on the loop, 80 µs through a thread. Nothing else is done on the loop.
+"""
+
+import asyncio
+import errno
+import io
+import os
+import stat
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Final, TypeVar, TypeVarTuple
+
+from layerstore.clock import Clock
+from layerstore.storage import incoming, ordering
+from layerstore.storage.beneath import ABSENT, LOOK, NAME, READ, Descriptor, Tree
+from layerstore.storage.driver import (
+    FileInfo,
+    InvalidOffset,
+    InvalidPath,
+    OutOfSpace,
+    PathNotFound,
+    StorageDriver,
+    StorageError,
+    StorageUnavailable,
+    check_folder,
+    check_path,
+)
+from layerstore.storage.durable import Disk
+from layerstore.storage.unfinished import PIECE_BYTES, Unfinished
+
+THREADS_MIN: Final = 25
+THREADS_DEFAULT: Final = 100
+CACHED_READ_BYTES_MAX: Final = 128 * 1024
+BATCH_ITEMS: Final = 256
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_MISFIT: Final = ABSENT - {errno.ENOENT} | {errno.EEXIST, errno.ENOTEMPTY}
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+def _read_error(error: OSError, path: str) -> StorageError:
+    return PathNotFound(NAME, path) if error.errno in ABSENT else _any_error(error, path)
+
+
+def _write_error(error: OSError, path: str) -> StorageError:
+    return InvalidPath(NAME, path) if error.errno in _MISFIT else _any_error(error, path)
+
+
+def _any_error(error: OSError, path: str) -> StorageError:
+    if error.errno in _FULL:
+        return OutOfSpace(NAME, path)
+    reason = os.strerror(error.errno) if error.errno else "input or output failed"
+    return StorageUnavailable(NAME, path, reason.lower())
+
+
+class FilesystemDriver:
+    """A StorageDriver over a folder, which several processes and the original may share.
+
+    `maxthreads` bounds how many operations run at a time (at least 25, as the original's). Raises
+    StorageUnavailable when the folder cannot be made or opened. Folders and files have the modes
+    0777 and 0666 less the umask; what is ours lies in `layerstore/` below the root, 0700.
+    """
+
+    def __init__(self, root: Path, clock: Clock, maxthreads: int = THREADS_DEFAULT) -> None:
+        self._root = root.absolute()
+        self._clock = clock
+        try:
+            self._tree = Tree(self._root)
+        except OSError as error:
+            raise _any_error(error, "/") from error
+        self._disk = Disk(self._tree)
+        self._unfinished = Unfinished(self._tree, self._disk)
+        self._threads = ThreadPoolExecutor(max(maxthreads, THREADS_MIN), "filesystem")
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    def close(self) -> None:
+        """Wait for the threads and let go of the root; nothing may be under way."""
+        self._threads.shutdown()
+        self._tree.close()
+
+    async def tidy(self) -> None:
+        """Remove what processes that died have left in our own folders; for upkeep, now and then.
+
+        Raises StorageUnavailable.
+        """
+        await self._reading("/", incoming.sweep, self._tree)
+        await self._reading("/", self._disk.empty_trash)
+
+    async def _hop(self, step: Callable[[*Ts], T], *args: *Ts) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, step, *args)
+
+    async def _reading(self, path: str, step: Callable[[*Ts], T], *args: *Ts) -> T:
+        try:
+            return await self._hop(step, *args)
+        except OSError as error:
+            raise _read_error(error, path) from None
+
+    async def _writing(self, path: str, step: Callable[[*Ts], T], *args: *Ts) -> T:
+        try:
+            return await self._hop(step, *args)
+        except OSError as error:
+            raise _write_error(error, path) from None
+
+    async def get(self, path: str) -> bytes:
+        check_path(NAME, path)
+        content = self._cached(path, 0, None)
+        if content is None:
+            content = await self._reading(path, _content, self._tree, path)
+        return content
+
+    def _cached(self, path: str, start: int, end: int | None) -> bytes | None:
+        try:
+            return _cached_content(self._tree, path, start, end)
+        except FileNotFoundError:
+            raise PathNotFound(NAME, path) from None
+        except OSError:
+            return None
+
+    async def put(
+        self, path: str, content: bytes | AsyncIterable[bytes], *, durable: bool = True
+    ) -> None:
+        check_path(NAME, path)
+        if isinstance(content, bytes):
+            await self._replace(path, content, durable)
+        else:
+            await self._put_chunks(path, content, durable)
+
+    async def _replace(self, path: str, content: bytes, durable: bool) -> None:
+        new_id = self._clock.new_id()
+        await self._writing(path, self._disk.replace, path, content, new_id, durable)
+
+    async def _put_chunks(self, path: str, chunks: AsyncIterable[bytes], durable: bool) -> None:
+        spool = incoming.Spool(self._tree, self._disk, self._clock.new_id())
+        try:
+            async with aclosing(_gathered(chunks)) as pieces:
+                async for piece in pieces:
+                    if len(piece) < PIECE_BYTES and spool.size == 0:
+                        await self._replace(path, piece, durable)
+                        return
+                    await self._writing(path, spool.write, piece)
+            await self._writing(path, spool.place, path, durable)
+        except BaseException:
+            await asyncio.shield(self._hop(spool.discard))
+            raise
+
+    async def begin(self, path: str) -> None:
+        check_path(NAME, path)
+        await self._writing(path, self._unfinished.begin, path)
+
+    async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+        check_path(NAME, path)
+        written = False
+        async for chunk in chunks:
+            await self._writing(path, self._unfinished.write, path, at, chunk)
+            at += len(chunk)
+            written = True
+        sync = self._unfinished.sync if written else self._unfinished.check
+        await self._writing(path, sync, path, at)
+        return at
+
+    async def pending(self, path: str) -> int | None:
+        try:
+            info = await self.stat(path)
+        except PathNotFound:
+            return None
+        return None if info.is_dir else info.size
+
+    async def finish(self, path: str) -> None:
+        check_path(NAME, path)
+        await self._reading(path, self._unfinished.finish, path)
+
+    async def drop(self, path: str) -> None:
+        check_path(NAME, path)
+        with suppress(PathNotFound):
+            await self._reading(path, self._unfinished.drop, path)
+
+    async def move(self, source: str, target: str, size: int | None = None) -> None:
+        check_path(NAME, source)
+        check_path(NAME, target)
+        await self._writing(target, self._unfinished.move, source, target, size)
+
+    async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        check_path(NAME, path)
+        if start < 0:
+            raise InvalidOffset(NAME, path, start)
+        content = self._cached(path, start, end)
+        if content is not None:
+            if content:
+                yield content
+            return
+        reading = _Reading(self._tree, path, start, end)
+        while piece := await self._reading(path, reading.piece):
+            yield piece
+            if reading.is_done:
+                return
+
+    async def stat(self, path: str) -> FileInfo:
+        check_folder(NAME, path)
+        info = self._cached_info(path)
+        if info is None:
+            info = await self._reading(path, ordering.look, self._tree, path)
+        if info is None:
+            raise PathNotFound(NAME, path)
+        return info
+
+    def _cached_info(self, path: str) -> FileInfo | None:
+        try:
+            found = self._tree.open_cached(path, LOOK)
+        except FileNotFoundError:
+            raise PathNotFound(NAME, path) from None
+        if found is None:
+            return None
+        with found as fd:
+            return ordering.info_of(os.fstat(fd))
+
+    async def names(self, folder: str, after: str = "") -> AsyncIterator[str]:
+        check_folder(NAME, folder)
+        async for name in self._batched(folder, ordering.all_names(self._tree, folder, after)):
+            yield name
+
+    async def walk(self, folder: str, after: str = "") -> AsyncIterator[tuple[str, FileInfo]]:
+        check_folder(NAME, folder)
+        async for file in self._batched(folder, ordering.files_below(self._tree, folder, after)):
+            yield file
+
+    async def _batched(self, folder: str, items: Iterator[T]) -> AsyncIterator[T]:
+        while batch := await self._reading(folder, _next_batch, items):
+            for item in batch:
+                yield item
+
+    async def delete(self, path: str) -> None:
+        check_path(NAME, path)
+        with suppress(PathNotFound):
+            await self._reading(path, self._disk.delete, path, self._clock.new_id())
+
+    def file_for(self, path: str) -> Path | None:
+        check_path(NAME, path)
+        return self._root / path[1:]
+
+    async def url_for(self, path: str, lifetime_s: int, method: str) -> str | None:
+        check_path(NAME, path)
+        return None
+
+
+_: type[StorageDriver] = FilesystemDriver
+
+
+async def _gathered(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    """The same bytes in pieces of at least PIECE_BYTES; only the last may be shorter, or empty."""
+    gathered: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= PIECE_BYTES:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join(gathered)
+
+
+def _next_batch(items: Iterator[T]) -> list[T]:
+    return list(islice(items, BATCH_ITEMS))
+
+
+def _regular_size(file: int) -> int:
+    """The size of an open file; IsADirectoryError for anything that holds no bytes."""
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return found.st_size
+
+
+def _content(tree: Tree, path: str) -> bytes:
+    with tree.open(path, READ) as file:
+        _regular_size(file)
+        return io.FileIO(file, closefd=False).readall()
+
+
+def _cached_content(tree: Tree, path: str, start: int, end: int | None) -> bytes | None:
+    """The bytes of a span, if they are few and in memory already; None otherwise."""
+    opened = tree.open_cached(path, READ)
+    if opened is None:
+        return None
+    with opened as file:
+        size = _regular_size(file)
+        length = max(0, (size if end is None else min(end, size)) - start)
+        if length > CACHED_READ_BYTES_MAX:
+            return None
+        buffer = bytearray(length)
+        if length and os.preadv(file, [buffer], start, os.RWF_NOWAIT) < length:
+            return None
+        return bytes(buffer)
+
+
+class _Reading:
+    """A span of a file that is read piece by piece, opened at the first."""
+
+    def __init__(self, tree: Tree, path: str, start: int, end: int | None) -> None:
+        self._tree = tree
+        self._path = path
+        self._at = start
+        self._end = end
+        self._file: Descriptor | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self._end is not None and self._at >= self._end
+
+    def piece(self) -> bytes:
+        """The next bytes, at most PIECE_BYTES; none at the end."""
+        if self._file is None:
+            self._file = self._open()
+        length = max(0, min(PIECE_BYTES, (self._end or 0) - self._at))
+        piece = os.pread(self._file.number, length, self._at)
+        self._at += len(piece)
+        return piece
+
+    def _open(self) -> Descriptor:
+        """The file, with the end of the span brought back to that of the file."""
+        file = self._tree.open(self._path, READ)
+        size = _regular_size(file.number)
+        self._end = size if self._end is None else min(self._end, size)
+        return file
