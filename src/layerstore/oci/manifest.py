@@ -141,11 +141,17 @@ def parse(
 
 
 def media_type_of(content: bytes) -> str:
-    """The type that a stored document says it is, schema 1 included; ManifestInvalid if none."""
+    """The type that a stored document says it is, schema 1 included.
+
+    Raises ManifestInvalid unless it is one that the registry knows: the type goes into a header.
+    """
     document = _decode(content)
     if document.schema_version == 1:
         return _schema1_type(content)
-    return document.media_type or _type_by_form(document)
+    kind = document.media_type or _type_by_form(document)
+    if document.schema_version != 2 or kind not in MANIFEST_TYPES:
+        raise ManifestInvalid(message="the stored document is no manifest")
+    return kind
 
 
 class _Signed(msgspec.Struct, frozen=True):

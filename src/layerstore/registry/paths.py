@@ -87,6 +87,10 @@ def referrers_of_folder(name: Name, subject: Digest) -> str:
     return f"{referrers_folder(name)}/{_split(subject)}"
 
 
+def referrer_folder(name: Name, subject: Digest, referrer: Digest) -> str:
+    return f"{referrers_of_folder(name, subject)}/{_split(referrer)}"
+
+
 def uploads_folder(name: Name) -> str:
     return f"{REPOSITORIES}/{name}/_uploads"
 
@@ -170,7 +174,7 @@ class ReferrerLink(NamedTuple):
 
     @property
     def path(self) -> str:
-        return f"{referrers_of_folder(self.name, self.subject)}/{_split(self.referrer)}/link"
+        return f"{referrer_folder(self.name, self.subject, self.referrer)}/link"
 
 
 class UploadData(NamedTuple):

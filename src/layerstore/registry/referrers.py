@@ -15,7 +15,7 @@ from layerstore.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknow
 from layerstore.oci.manifest import Manifest, parse
 from layerstore.oci.name import Name, Tag
 from layerstore.registry.links import LinkStore
-from layerstore.registry.paths import ReferrerLink, referrers_of_folder
+from layerstore.registry.paths import ReferrerLink, referrer_folder, referrers_of_folder
 from layerstore.registry.revisions import RevisionStore, StoredManifest
 from layerstore.registry.tags import TagStore
 from layerstore.storage.driver import StorageDriver
@@ -50,7 +50,8 @@ class Referrers:
         await self._links.write(ReferrerLink(self._name, subject, referrer).path, referrer)
 
     async def remove(self, subject: Digest, referrer: Digest) -> None:
-        await self._links.remove(ReferrerLink(self._name, subject, referrer).path)
+        """Forget the entry, with its folder: folders are what is listed."""
+        await self._driver.delete(referrer_folder(self._name, subject, referrer))
 
     async def of(self, subject: Digest, after: str = "") -> AsyncIterator[Descriptor]:
         """What refers to the subject, in order of digest, behind the digest `after`.
