@@ -89,7 +89,7 @@ def test_what_only_the_fallback_tag_lists_is_merged_in(
     async def story() -> None:
         pushed = [await refer(repository, number) for number in range(6)]
         for digest in pushed[::2]:
-            await driver.delete(ReferrerLink(repository.name, DIGEST, digest).path)
+            await driver.delete(referrer_folder(repository.name, DIGEST, digest))
         stranger = await push_image(repository)
         children = [await repository.manifests.get(d) for d in (*pushed[:4], stranger)]
         listed = index(*(child.content for child in children))
