@@ -11,6 +11,7 @@ from layerstore.api.calls import (
     Options,
     Ping,
 )
+from layerstore.api.documents import encode
 from layerstore.api.exchange import Exchange
 from layerstore.api.routes import build
 from layerstore.oci.descriptor import JSON
@@ -47,7 +48,7 @@ async def discover(call: Discover, exchange: Exchange) -> Response:
         if not await exchange.repository(call.name).exists():
             raise NameUnknown({"name": call.name})
         extensions = [_oci(call), _layerstore(call.name)]
-    body = msgspec.json.encode({"extensions": extensions})
+    body = encode({"extensions": extensions})
     return Response(200, [("content-type", JSON)], body)
 
 

@@ -7,8 +7,7 @@ Handlers and all below raise; `answer` is asked by the dispatcher and by the ser
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import msgspec
-
+from layerstore.api.documents import encode
 from layerstore.oci.errors import (
     BlobUnknown,
     BlobUploadInvalid,
@@ -110,7 +109,7 @@ def answer(error: Exception) -> Response:
     """What the client is told."""
     told = _told(error)
     headers = [("content-type", "application/json"), *_headers(told)]
-    return Response(status_of(error), headers, msgspec.json.encode({"errors": as_json(told)}))
+    return Response(status_of(error), headers, encode({"errors": as_json(told)}))
 
 
 def is_ours(error: Exception) -> bool:

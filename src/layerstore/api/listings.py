@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
-import msgspec
-
 from layerstore.api.calls import Call, ListRepositories, ListTags, Page
+from layerstore.api.documents import encode
 from layerstore.api.exchange import Exchange
 from layerstore.api.options import LIST_BYTES_MAX
 from layerstore.oci.descriptor import JSON
@@ -54,4 +53,4 @@ def _listing(document: object, following: Call | None, exchange: Exchange) -> Re
     headers = [("content-type", JSON)]
     if following is not None:
         headers.append(exchange.next_page(following))
-    return Response(200, headers, msgspec.json.encode(document))
+    return Response(200, headers, encode(document))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import msgspec
 
 from layerstore.api.calls import ListReferrers
+from layerstore.api.documents import encode
 from layerstore.api.exchange import Exchange
 from layerstore.api.options import LIST_BYTES_MAX, REFERRERS_PAGE_MAX
 from layerstore.oci.descriptor import OCI_INDEX, Descriptor
@@ -31,7 +32,7 @@ async def _page(call: ListReferrers, exchange: Exchange) -> tuple[list[bytes], D
     async for descriptor in referrers.of(call.subject, call.last or ""):
         if not _wanted(descriptor, call.artifact_type):
             continue
-        entry = msgspec.json.encode(descriptor)
+        entry = encode(descriptor)
         size += len(entry) + 1
         if taken and (len(taken) == REFERRERS_PAGE_MAX or size > LIST_BYTES_MAX):
             return taken, last
@@ -50,4 +51,4 @@ def _index(entries: list[bytes]) -> bytes:
         "mediaType": OCI_INDEX,
         "manifests": [msgspec.Raw(entry) for entry in entries],
     }
-    return msgspec.json.encode(document)
+    return encode(document)

@@ -262,30 +262,25 @@ def _new_tag(text: str) -> Tag:
 
 def _start_upload(address: Address, query: Query) -> Call:
     digest = query.one("digest")
-    mount = _digest_or_none(query.one("mount"))
+    mount, source = _mount(query)
     return StartUpload(
         _name(address),
         digest=None if digest is None else Digest.parse(digest),
         mount=mount,
-        source=_source(query) if mount else None,
+        source=source,
         algorithm=_algorithm(query),
     )
 
 
-def _digest_or_none(text: str | None) -> Digest | None:
-    """A broken digest to mount is no error: the client is given a session (registry-facts §2.5)."""
+def _mount(query: Query) -> tuple[Digest | None, Name | None]:
+    """What to mount and from where: nothing when either cannot be read (registry-facts §2.5)."""
+    mount, source = query.one("mount"), query.one("from")
+    if mount is None:
+        return None, None
     try:
-        return Digest.parse(text) if text else None
-    except DigestInvalid:
-        return None
-
-
-def _source(query: Query) -> Name | None:
-    text = query.one("from")
-    try:
-        return parse_name(text) if text else None
-    except NameInvalid:
-        return None
+        return Digest.parse(mount), None if source is None else parse_name(source)
+    except (DigestInvalid, NameInvalid):
+        return None, None
 
 
 def _algorithm(query: Query) -> str | None:

@@ -1,0 +1,102 @@
+"""What a wire test says and hears: one request, one answer, nothing interpreted."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+ANSWER_SECONDS = 30.0
+
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete answer; header names in lower case, every line of its own."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes = field(repr=False)
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key == name), None)
+
+    def every(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def location(self) -> str:
+        location = self.header("location")
+        assert location is not None, self
+        return location
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the errors that it tells."""
+        return [error["code"] for error in self.json()["errors"]]
+
+
+class Wire(Protocol):
+    """Somebody to ask."""
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: Headers = (),
+        body: bytes | Iterable[bytes] = b"",
+    ) -> Answer:
+        """The answer to one request; a body that is no bytes goes out in chunks."""
+
+
+def lines(headers: Headers) -> list[tuple[str, str]]:
+    return list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+
+
+class SocketWire:
+    """Asks the server at `host` over a connection of its own for each request."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: Headers = (),
+        body: bytes | Iterable[bytes] = b"",
+    ) -> Answer:
+        connection = http.client.HTTPConnection(self._host, timeout=ANSWER_SECONDS)
+        try:
+            self._send(connection, method, target, lines(headers), body)
+            with connection.getresponse() as response:
+                received = [(name.lower(), value) for name, value in response.getheaders()]
+                return Answer(response.status, received, response.read())
+        finally:
+            connection.close()
+
+    def _send(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        target: str,
+        headers: list[tuple[str, str]],
+        body: bytes | Iterable[bytes],
+    ) -> None:
+        named = {name.lower() for name, _ in headers}
+        connection.putrequest(method, target, skip_host="host" in named, skip_accept_encoding=True)
+        for name, value in headers:
+            connection.putheader(name, value)
+        if not isinstance(body, bytes):
+            connection.putheader("Transfer-Encoding", "chunked")
+            connection.endheaders(body, encode_chunked=True)
+            return
+        if "content-length" not in named and (body or method in ("POST", "PUT", "PATCH")):
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body or None)
