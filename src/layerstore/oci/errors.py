@@ -13,7 +13,8 @@
     ├── TooManyRequests              TOOMANYREQUESTS
     ├── DigestInvalid                DIGEST_INVALID
     ├── SizeInvalid                  SIZE_INVALID
-    │   └── BodyTooLarge             … more than the limit
+    │   ├── BodyTooLarge             … more than the limit
+    │   └── HeadersTooLarge          … all lines of the head together
     ├── RangeInvalid                 RANGE_INVALID
     │   ├── UploadOffsetInvalid      … the upload stands elsewhere
     │   └── RangeUnsatisfiable       … no byte of the blob is in the range
@@ -151,6 +152,14 @@ class BodyTooLarge(SizeInvalid):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         super().__init__({"limit": limit}, message=f"the body is larger than {limit} bytes")
+
+
+class HeadersTooLarge(SizeInvalid):
+    """The header lines have more than `limit` bytes together."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__({"limit": limit}, message=f"the headers are larger than {limit} bytes")
 
 
 class RangeInvalid(RegistryError):
