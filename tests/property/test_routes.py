@@ -34,6 +34,7 @@ def digests(draw: st.DrawFn) -> Digest:
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+places = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 uuids = st.uuids().map(str)
 algorithms = st.none() | st.sampled_from(sorted(HEX_LENGTHS))
 states = st.none() | text
@@ -64,7 +65,7 @@ every_call = st.one_of(
     st.just(calls.Ping()),
     build_call(calls.Discover, st.none() | names),
     build_call(calls.ListRepositories, st.builds(Page, numbers, st.just("") | names)),
-    build_call(calls.ListTags, names, st.builds(Page, numbers, st.just("") | text)),
+    build_call(calls.ListTags, names, st.builds(Page, numbers, places)),
     build_call(calls.ListReferrers, names, digests(), st.none() | text, st.none() | digests()),
     build_call(calls.GetManifest, names, tags | digests()),
     puts(),

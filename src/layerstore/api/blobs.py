@@ -7,6 +7,7 @@ from layerstore.api.exchange import Exchange, Header
 from layerstore.oci.descriptor import OCTET_STREAM
 from layerstore.registry.blobs import Blob
 from layerstore.web.message import FileBody, Response, StreamBody
+from layerstore.web.ranges import partial
 
 IMMUTABLE_S: Final = 365 * 24 * 60 * 60
 """Seconds for which a blob may be kept by a cache: it never changes."""
@@ -14,10 +15,15 @@ IMMUTABLE_S: Final = 365 * 24 * 60 * 60
 
 async def get_blob(call: GetBlob, exchange: Exchange) -> Response:
     blob = await exchange.repository(call.name).blobs.stat(call.digest)
+    headers = _headers(blob)
+    decided = exchange.unless_held(headers)
+    if decided is not None:
+        return decided
     elsewhere = await _elsewhere(blob, exchange)
     if elsewhere is not None:
         return Response(307, [("location", elsewhere), ("docker-content-digest", blob.digest)])
-    return Response(200, _headers(blob), _whole(blob))
+    whole = Response(200, headers, _whole(blob))
+    return partial(exchange.request, whole, blob.size, f'"{blob.digest}"', blob.read)
 
 
 async def delete_blob(call: DeleteBlob, exchange: Exchange) -> Response:

@@ -74,6 +74,14 @@ _HANDLERS: Final[Mapping[type[Call], Callable[[Any, Exchange], Awaitable[Respons
     DeleteRepository: delete_repository,
 }
 
+_NOTED: Final = (
+    ("name", "vars.name"),
+    ("reference", "vars.reference"),
+    ("digest", "vars.digest"),
+    ("subject", "vars.digest"),
+    ("upload_id", "vars.uuid"),
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -116,7 +124,9 @@ class Api:
 
     async def _answer(self, request: Request) -> Response:
         call = parse(request.method, self._inner(request.path), request.query)
+        _note_call(call, request)
         grant = await self._grant(call, request)
+        request.notes["auth.user.name"] = grant.user
         self._permit(call)
         return await _HANDLERS[type(call)](call, self._exchange(request, grant))
 
@@ -158,6 +168,7 @@ class Api:
 
     def _refusal(self, error: Exception, request: Request) -> Response:
         response = errors.answer(error)
+        _note_error(error, request)
         if errors.is_ours(error):
             _log.error("request %s failed", request.id, exc_info=error)
         if response.status == 405 and not any(name == "allow" for name, _ in response.headers):
@@ -168,3 +179,17 @@ class Api:
         """What the address takes beside the method that is switched off (RFC 9110 §15.5.6)."""
         methods = methods_at(self._inner(request.path))
         return ", ".join(method for method in methods if method != request.method)
+
+
+def _note_call(call: Call, request: Request) -> None:
+    """What the address names, under the names of the original's log (registry-facts §3.2)."""
+    for field, key in _NOTED:
+        value = getattr(call, field, None)
+        if value:
+            request.notes[key] = value
+
+
+def _note_error(error: Exception, request: Request) -> None:
+    told = errors.told(error)
+    request.notes["err.code"] = told.code
+    request.notes["err.message"] = told.text

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from layerstore.api.documents import encode
+from layerstore.oci.descriptor import JSON
 from layerstore.oci.errors import (
     BlobUnknown,
     BlobUploadInvalid,
@@ -109,9 +110,9 @@ def status_of(error: BaseException) -> int:
 
 def answer(error: Exception) -> Response:
     """What the client is told."""
-    told = _told(error)
-    headers = [("content-type", "application/json"), *_headers(told)]
-    return Response(status_of(error), headers, encode({"errors": as_json(told)}))
+    in_words = told(error)
+    headers = [("content-type", JSON), *_headers(in_words)]
+    return Response(status_of(error), headers, encode({"errors": as_json(in_words)}))
 
 
 def is_ours(error: Exception) -> bool:
@@ -119,7 +120,7 @@ def is_ours(error: Exception) -> bool:
     return status_of(error) in _OUR_FAULTS
 
 
-def _told(error: Exception) -> RegistryError:
+def told(error: Exception) -> RegistryError:
     """The error in the client's words: a storage's own names its paths, and stays inside."""
     match error:
         case RegistryError():

@@ -1,6 +1,6 @@
 """One request on its way to its answer, with all that a handler may use."""
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -15,7 +15,8 @@ from layerstore.oci.name import Name, Tag
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.repository import Repository
 from layerstore.registry.revisions import StoredManifest
-from layerstore.web.message import Request
+from layerstore.web.message import Request, Response
+from layerstore.web.ranges import conditional
 
 Header: TypeAlias = tuple[str, str]
 
@@ -62,6 +63,18 @@ class Exchange:
     def next_page(self, call: Call) -> Header:
         """The header that names the address of the next part of a list (RFC 8288)."""
         return ("link", f'<{self.locations.of(call, self.request)}>; rel="next"')
+
+    def unless_held(self, headers: Sequence[Header]) -> Response | None:
+        """The answer when the request's conditions on the entity tag in `headers` decide.
+
+        304 carries all that the whole answer would tell of the content but its type (RFC 9110
+        §15.4.5, decisions 6).
+        """
+        etag = next(value for name, value in headers if name == "etag")
+        status = conditional(self.request, etag)
+        if status is None:
+            return None
+        return Response(status, [header for header in headers if header[0] != "content-type"])
 
     @contextmanager
     def receiving(self) -> Iterator[None]:

@@ -19,7 +19,8 @@ async def get_manifest(call: GetManifest, exchange: Exchange) -> Response:
     repository = exchange.repository(call.name)
     stored = await repository.manifests.get(call.reference)
     sent, remarks = await _rendered(call, repository, stored, exchange)
-    return Response(200, _headers(sent) + remarks, sent.content)
+    headers = _headers(sent)
+    return exchange.unless_held(headers) or Response(200, headers + remarks, sent.content)
 
 
 async def _rendered(

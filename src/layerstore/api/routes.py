@@ -187,12 +187,18 @@ def _name(address: Address) -> Name:
 
 
 def _page(query: Query) -> Page:
-    text = query.one("n")
+    text, last = query.one("n"), _printable(query.one("last") or "")
     if text is None:
-        return Page(None, query.one("last") or "")
+        return Page(None, last)
     if not (text.isascii() and text.isdigit() and len(text) <= _PAGE_DIGITS_MAX):
         raise PaginationNumberInvalid({"n": text[:_PAGE_DIGITS_MAX]})
-    return Page(int(text), query.one("last") or "")
+    return Page(int(text), last)
+
+
+def _printable(last: str) -> str:
+    """Up to the first control character: it sorts before all that a name or a tag may hold."""
+    end = next((place for place, letter in enumerate(last) if letter < " "), len(last))
+    return last[:end]
 
 
 def _upload_id(address: Address) -> str:
