@@ -4,7 +4,7 @@ No server is named here: `asgi.py` makes a Request from what the server hands ov
 Response. Header names are lower-case in a Request.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -50,7 +50,11 @@ async def read_whole(body: Body, limit: int) -> bytes:
 
 @dataclass(slots=True)
 class Request:
-    """One request. `headers` holds every line in order, names in lower case."""
+    """One request. `headers` holds every line in order, names in lower case.
+
+    `notes` is what handlers learn for the log: the caller and the things named in the address,
+    under the names of registry-facts §3.2 (`auth.user.name`, `vars.name`, …).
+    """
 
     method: str
     path: str
@@ -60,6 +64,7 @@ class Request:
     peer: str = ""
     scheme: str = "http"
     id: str = ""
+    notes: MutableMapping[str, str] = field(default_factory=dict)
 
     def header(self, name: str) -> str | None:
         """The first line of that (lower-case) name."""

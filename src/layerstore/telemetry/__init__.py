@@ -1,0 +1,1 @@
+"""What is told about the server: log lines, and the numbers that its processes share."""

@@ -1,0 +1,264 @@
+"""The edge: what the server hands over becomes a Request, a Response what it sends.
+
+With `incoming.py` and `outgoing.py` all that knows ASGI; which server speaks it, only the command
+that serves knows. A handler can rely on what is made true here: text for names, one host, limits
+on everything.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from layerstore.clock import Clock
+from layerstore.oci.errors import (
+    HeadersTooLarge,
+    NameInvalid,
+    RegistryError,
+    Unavailable,
+    Unknown,
+    UrlTooLong,
+)
+from layerstore.telemetry.logs import Exchange
+from layerstore.web.files import HeldFiles
+from layerstore.web.forwarded import HOST, Trusted, nobody, origin
+from layerstore.web.incoming import IncomingBody, Receive
+from layerstore.web.message import BodyBroken, Request, Response
+from layerstore.web.outgoing import Outgoing, Send, close, prepare
+
+DRAINING_RETRY_S: Final = 1
+"""Seconds after which a client that meets a server on its way out may meet another."""
+
+_BROKEN: Final = 499
+"""Stands in the log for a request whose sender went away."""
+
+_LOSSY: Final = re.compile("[\x00%\ufffd]")
+
+_log = logging.getLogger(__name__)
+
+# Any: scopes are dictionaries of the server's, of many shapes.
+Scope = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a request may cost. Rates are in bytes a second."""
+
+    path_bytes_max: int = 4 * 1024
+    query_bytes_max: int = 8 * 1024
+    header_bytes_max: int = 64 * 1024
+    progress_s: float = 30.0
+    rate_min: int = 1024
+    rate_window_s: float = 60.0
+
+
+class Edge:
+    """An ASGI application around one handler.
+
+    `handle` answers requests and `refuse` errors; `tell` hears of every finished request;
+    `draining` says whether new requests are turned away; `trusted` names the proxies that may
+    speak for others.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[Request], Awaitable[Response]],
+        refuse: Callable[[RegistryError], Response],
+        tell: Callable[[Exchange], None],
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        draining: Callable[[], bool] = lambda: False,
+        trusted: Trusted = nobody,
+    ) -> None:
+        self._handle = handle
+        self._refuse = refuse
+        self._tell = tell
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._draining = draining
+        self._trusted = trusted
+        self._files = HeldFiles()
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(f"{scope['type']} is not spoken here")
+        self._running += 1
+        self._idle.clear()
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    async def idle(self) -> None:
+        """Return when no request is being handled, also none whose client is gone."""
+        await self._idle.wait()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = self._clock.monotonic()
+        body = self._body(scope, receive)
+        request = self._request(scope, body)
+        response = await self._response(request, scope)
+        await _finish_reading(body, request)
+        status, sent = _BROKEN, 0
+        try:
+            if body.is_broken:
+                await close(response)
+                return
+            outgoing = await self._outgoing(response, request, body, scope)
+            status = outgoing.status
+            sent = await outgoing.send(send, receive if body.is_ended else None)
+        finally:
+            self._tell(self._exchange(scope, request, response, status, sent, began))
+
+    def _body(self, scope: Scope, receive: Receive) -> IncomingBody:
+        return IncomingBody(
+            receive,
+            _body_length(scope),
+            self._clock,
+            progress_s=self._limits.progress_s,
+            rate_min=self._limits.rate_min,
+            rate_window_s=self._limits.rate_window_s,
+        )
+
+    def _request(self, scope: Scope, body: IncomingBody) -> Request:
+        headers = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        ]
+        client = scope.get("client") or ("",)
+        peer, scheme, believed = origin(headers, client[0], scope["scheme"], self._trusted)
+        return Request(
+            scope["method"],
+            scope["path"],
+            scope["query_string"].decode("latin-1"),
+            believed,
+            body,
+            peer,
+            scheme,
+            self._clock.new_id(),
+        )
+
+    async def _response(self, request: Request, scope: Scope) -> Response:
+        try:
+            self._check(request, scope)
+            return await self._handle(request)
+        except Exception as error:  # noqa: BLE001  # whatever breaks, the client gets an answer
+            return self._refusal(error, request)
+
+    def _check(self, request: Request, scope: Scope) -> None:
+        """Raise what is wrong with a request before anybody looks at what it wants."""
+        if self._draining():
+            raise Unavailable(message="the server is shutting down", retry_after=DRAINING_RETRY_S)
+        limits = self._limits
+        if len(scope.get("raw_path") or request.path) > limits.path_bytes_max:
+            raise UrlTooLong({"limit": limits.path_bytes_max})
+        if len(request.query) > limits.query_bytes_max:
+            raise UrlTooLong({"limit": limits.query_bytes_max})
+        if sum(len(name) + len(value) for name, value in request.headers) > limits.header_bytes_max:
+            raise HeadersTooLarge(limits.header_bytes_max)
+        if _LOSSY.search(request.path):
+            raise NameInvalid(message="the address has characters that no name has")
+        _check_host(request, scope)
+
+    def _refusal(self, error: Exception, request: Request) -> Response:
+        match error:
+            case BodyBroken():
+                return Response(_BROKEN)
+            case RegistryError():
+                request.notes["err.code"] = error.code
+                return self._refuse(error)
+        _log.error("request %s failed", request.id, exc_info=error)
+        request.notes["err.code"] = Unknown.code
+        return self._refuse(Unknown())
+
+    async def _outgoing(
+        self, response: Response, request: Request, body: IncomingBody, scope: Scope
+    ) -> Outgoing:
+        last = not body.is_ended or self._draining()
+        closing = last and scope["http_version"] != "2"
+        try:
+            _stand(response, request, closing)
+            return await prepare(response, request.method, self._files)
+        except Exception as error:  # noqa: BLE001  # nothing is sent yet: tell it as an answer
+            await close(response)
+            refusal = self._refusal(error, request)
+            _stand(refusal, request, closing)
+            return await prepare(refusal, request.method, self._files)
+
+    def _exchange(
+        self,
+        scope: Scope,
+        request: Request,
+        response: Response,
+        status: int,
+        sent: int,
+        began: float,
+    ) -> Exchange:
+        told = dict(request.headers)
+        query = f"?{request.query}" if request.query else ""
+        raw_path = scope.get("raw_path")
+        path = raw_path.decode("latin-1") if raw_path else request.path
+        body = request.body
+        return Exchange(
+            self._clock.now(),
+            request.id,
+            request.method,
+            path + query,
+            told.get("host", ""),
+            f"HTTP/{scope['http_version']}",
+            request.peer,
+            told.get("user-agent", ""),
+            told.get("referer", ""),
+            told.get("content-type", ""),
+            status,
+            next((value for name, value in response.headers if name == "content-type"), ""),
+            sent,
+            body.size if isinstance(body, IncomingBody) else 0,
+            self._clock.monotonic() - began,
+            request.notes,
+        )
+
+
+def _stand(response: Response, request: Request, closing: bool) -> None:
+    """Add the headers that every answer has."""
+    response.headers.append(("server", "layerstore"))
+    response.headers.append(("x-request-id", request.id))
+    if closing:
+        response.headers.append(("connection", "close"))
+
+
+def _check_host(request: Request, scope: Scope) -> None:
+    """One host, that may stand in a URL; HTTP/1.0 knows requests without (RFC 9112 §3.2)."""
+    hosts = [value for name, value in request.headers if name == "host" and value]
+    if not hosts and scope["http_version"] in ("1", "1.0"):
+        return
+    if len(hosts) != 1 or HOST.fullmatch(hosts[0]) is None:
+        raise NameInvalid(message="a request names one host")
+
+
+def _body_length(scope: Scope) -> int | None:
+    """Content-Length; 0 for a request that has no body, None when it does not say."""
+    length, is_framed = None, scope["http_version"] == "2"
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"transfer-encoding":
+            is_framed = True
+    return length if length is not None or is_framed else 0
+
+
+async def _finish_reading(body: IncomingBody, request: Request) -> None:
+    """Take in the little that is left of a body, so that its sender reads the answer.
+
+    Who waits for 100 Continue has sent nothing and, asked for more, would begin.
+    """
+    waits = body.size == 0 and (request.header("expect") or "").lower() == "100-continue"
+    if not waits and not body.is_ended:
+        await body.discard()

@@ -1,0 +1,66 @@
+"""Files on their way out: opened and checked before the answer begins, held while it starts.
+
+The server opens a file by its name once the handler has returned. What it is given names an open
+descriptor of ours, so that a file which is taken away meanwhile is sent all the same.
+"""
+
+import asyncio
+import os
+from typing import Final
+
+from layerstore.oci.errors import BlobUnknown, Unknown
+from layerstore.web.message import FileBody
+
+INLINE_BYTES_MAX: Final = 128 * 1024
+"""Bytes of a file that is read and sent as bytes: cheaper than having the server open it."""
+
+HELD_S: Final = 5.0
+"""Seconds within which the server opens what it was given, with room to spare."""
+
+HELD_MAX: Final = 256
+"""Descriptors held at the same time. Above, a file is named by its path: it was there just now."""
+
+
+def open_checked(body: FileBody) -> int:
+    """A descriptor of the file. BlobUnknown when it is gone, Unknown when its size is another."""
+    try:
+        descriptor = os.open(body.path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise BlobUnknown from error
+    if os.fstat(descriptor).st_size != body.size:
+        os.close(descriptor)
+        raise Unknown
+    return descriptor
+
+
+def read_checked(body: FileBody) -> bytes:
+    """The whole content; the same errors."""
+    descriptor = open_checked(body)
+    try:
+        content = os.read(descriptor, body.size + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) != body.size:
+        raise Unknown
+    return content
+
+
+class HeldFiles:
+    """Descriptors that the server is about to open by their names."""
+
+    def __init__(self) -> None:
+        self._held: set[int] = set()
+
+    def path_for(self, body: FileBody) -> str:
+        """The path to hand to the server now. BlobUnknown and Unknown as `open_checked`."""
+        descriptor = open_checked(body)
+        if len(self._held) >= HELD_MAX:
+            os.close(descriptor)
+            return str(body.path)
+        self._held.add(descriptor)
+        asyncio.get_running_loop().call_later(HELD_S, self._release, descriptor)
+        return f"/proc/self/fd/{descriptor}"
+
+    def _release(self, descriptor: int) -> None:
+        self._held.remove(descriptor)
+        os.close(descriptor)

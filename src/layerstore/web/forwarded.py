@@ -1,0 +1,116 @@
+"""Who asked, and for what origin, when a proxy stands between.
+
+`X-Forwarded-*` and `Forwarded` (RFC 7239) count only from named proxies, and are taken away from
+everybody else's requests, so that nothing behind this file can believe them.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+ELEMENTS_MAX: Final = 32
+"""Proxies in one chain; what stands further left is not looked at."""
+
+HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+"""A host with or without a port, as it may stand in a URL."""
+
+_NAMES: Final = frozenset(
+    {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
+)
+_PAIR: Final = re.compile(r'\s*([A-Za-z]+)=(?:"([^"]*)"|([^";,\s]*))\s*')
+_SCHEMES: Final = ("http", "https")
+
+Headers = Sequence[tuple[str, str]]
+Trusted = Callable[[str], bool]
+
+
+class Origin(NamedTuple):
+    """The client's address, the scheme that it used, and the headers that may be believed."""
+
+    peer: str
+    scheme: str
+    headers: Headers
+
+
+class _Hop(NamedTuple):
+    """What one proxy says of the request that reached it; empty where it says nothing."""
+
+    peer: str
+    scheme: str
+    host: str
+
+
+def nobody(_address: str) -> bool:
+    """Trusts no proxy."""
+    return False
+
+
+def origin(headers: Headers, peer: str, scheme: str, trusted: Trusted) -> Origin:
+    """The request as the outermost trusted proxy received it; as it came when there is none."""
+    if not any(name in _NAMES for name, _ in headers):
+        return Origin(peer, scheme, headers)
+    own = [(name, value) for name, value in headers if name not in _NAMES]
+    if not trusted(peer):
+        return Origin(peer, scheme, own)
+    hop = _outermost(_hops(headers), trusted)
+    if hop.host:
+        own = [("host", hop.host), *((name, value) for name, value in own if name != "host")]
+    return Origin(hop.peer or peer, hop.scheme or scheme, own)
+
+
+def _outermost(hops: Sequence[_Hop], trusted: Trusted) -> _Hop:
+    """From the right: the first hop whose sender is no trusted proxy, as it was told to us."""
+    found = _Hop("", "", "")
+    for hop in reversed(hops):
+        found = hop
+        if not trusted(hop.peer):
+            break
+    return found
+
+
+def _hops(headers: Headers) -> list[_Hop]:
+    standard = _elements(headers, "forwarded")
+    if standard:
+        return [_standard_hop(element) for element in standard]
+    peers = _elements(headers, "x-forwarded-for")
+    schemes = _elements(headers, "x-forwarded-proto")
+    hosts = _elements(headers, "x-forwarded-host")
+    depth = max(len(peers), len(schemes), len(hosts))
+    return [
+        _hop(_at(peers, back), _at(schemes, back), _at(hosts, back)) for back in range(depth, 0, -1)
+    ]
+
+
+def _at(elements: Sequence[str], back: int) -> str:
+    """The element so far from the right; a shorter list ends with its first one."""
+    return elements[max(0, len(elements) - back)] if elements else ""
+
+
+def _elements(headers: Headers, name: str) -> list[str]:
+    lines = ",".join(value for key, value in headers if key == name)
+    return [element.strip() for element in lines.split(",")][-ELEMENTS_MAX:] if lines else []
+
+
+def _standard_hop(element: str) -> _Hop:
+    pairs = {match[1].lower(): match[2] or match[3] or "" for match in _PAIR.finditer(element)}
+    return _hop(pairs.get("for", ""), pairs.get("proto", ""), pairs.get("host", ""))
+
+
+def _hop(peer: str, scheme: str, host: str) -> _Hop:
+    return _Hop(
+        _address(peer),
+        scheme.lower() if scheme.lower() in _SCHEMES else "",
+        host if HOST.fullmatch(host) else "",
+    )
+
+
+def _address(text: str) -> str:
+    """The bare address of `1.2.3.4`, `1.2.3.4:5`, `[::1]`, `[::1]:5` or `::1`; empty else."""
+    bare = text[1:].partition("]")[0] if text.startswith("[") else text
+    if bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return ""

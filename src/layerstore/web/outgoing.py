@@ -1,0 +1,174 @@
+"""An answer on its way out, in the server's messages.
+
+First `prepare`, which may fail and has sent nothing: then another answer takes its place. Then
+`Outgoing.send`, which keeps what the headers promised or breaks the connection.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from layerstore.web.files import INLINE_BYTES_MAX, HeldFiles, read_checked
+from layerstore.web.incoming import Receive
+from layerstore.web.message import FileBody, Response, StreamBody
+
+_BODILESS: Final = frozenset({204, 304})
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+# Any: messages are dictionaries of the server's, of many shapes.
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class AnswerInvalid(Exception):
+    """A status or header that must not be sent: a fault of ours."""
+
+
+class StreamBroken(Exception):
+    """An answer's body ended too early or would not end; breaks the connection."""
+
+
+class _SentFile(NamedTuple):
+    path: str
+
+
+class _SentStream(NamedTuple):
+    """What comes of a stream: its first piece, and the source of the others."""
+
+    first: bytes
+    rest: AsyncIterator[bytes]
+    size: int
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """An answer that is ready to be sent. `size` is how many bytes its body has."""
+
+    status: int
+    size: int
+    _headers: list[tuple[bytes, bytes]]
+    _body: bytes | _SentFile | _SentStream
+
+    async def send(self, send: Send, gone: Receive | None) -> int:
+        """Send it, and return how many bytes of its body went out.
+
+        `gone` is asked for the message that the client has left, where that can be asked. Raises
+        StreamBroken, or what the stream raises, to break the connection.
+        """
+        start = {"type": "http.response.start", "status": self.status, "headers": self._headers}
+        await send(start)
+        match self._body:
+            case bytes(content):
+                await send({"type": "http.response.body", "body": content})
+                return len(content)
+            case _SentFile(path):
+                await send({"type": "http.response.pathsend", "path": path})
+                return self.size
+            case _SentStream() as stream:
+                return await _send_stream(stream, send, gone)
+
+
+async def prepare(response: Response, method: str, files: HeldFiles) -> Outgoing:
+    """Everything that can fail before the answer begins.
+
+    Raises AnswerInvalid, BlobUnknown when a file is gone, and whatever a stream's first piece
+    raises.
+    """
+    headers = _headers(response)
+    if method == "HEAD" or response.status in _BODILESS:
+        await _give_up(response.body)
+        return Outgoing(response.status, 0, headers, b"")
+    body = await _body(response, files)
+    return Outgoing(response.status, response.content_length, headers, body)
+
+
+async def close(response: Response) -> None:
+    """Let go of what an answer that will not be sent holds."""
+    await _give_up(response.body)
+
+
+async def _body(response: Response, files: HeldFiles) -> bytes | _SentFile | _SentStream:
+    match response.body:
+        case bytes(content):
+            return content
+        case FileBody(size=size) as file if size <= INLINE_BYTES_MAX:
+            return read_checked(file)
+        case FileBody() as file:
+            return _SentFile(files.path_for(file))
+        case StreamBody(chunks, size):
+            return _SentStream(await anext(chunks, b""), chunks, size)
+
+
+def _headers(response: Response) -> list[tuple[bytes, bytes]]:
+    if not 200 <= response.status <= 599:
+        raise AnswerInvalid(f"status {response.status}")
+    headers = [_header(name, value) for name, value in response.headers]
+    if response.status not in _BODILESS:
+        headers.append((b"content-length", b"%d" % response.content_length))
+    return headers
+
+
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+        raise AnswerInvalid(f"header {name!r}: {value!r}")
+    return name.encode("latin-1"), value.encode("latin-1")
+
+
+async def _send_stream(stream: _SentStream, send: Send, gone: Receive | None) -> int:
+    sent = 0
+    try:
+        async with _watched(gone) as has_left:
+            async for piece in _all(stream):
+                sent += len(piece)
+                if sent > stream.size:
+                    raise StreamBroken(f"more than the {stream.size} bytes promised")
+                if has_left():
+                    raise StreamBroken(f"the client left after {sent} bytes")
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+    finally:
+        await _close(stream.rest)
+    if sent < stream.size:
+        raise StreamBroken(f"{sent} bytes of the {stream.size} promised")
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return sent
+
+
+async def _all(stream: _SentStream) -> AsyncIterator[bytes]:
+    if stream.first:
+        yield stream.first
+    async for piece in stream.rest:
+        yield piece
+
+
+@asynccontextmanager
+async def _watched(gone: Receive | None) -> AsyncIterator[Callable[[], bool]]:
+    """Asks, beside the block, for the message that the client has left."""
+    if gone is None:
+        yield lambda: False
+        return
+    async with asyncio.TaskGroup() as group:
+        watch = group.create_task(_until_gone(gone))
+        try:
+            yield watch.done
+        finally:
+            watch.cancel()
+
+
+async def _until_gone(gone: Receive) -> None:
+    while (await gone())["type"] != "http.disconnect":
+        pass
+
+
+async def _give_up(body: object) -> None:
+    if isinstance(body, StreamBody):
+        await _close(body.chunks)
+
+
+async def _close(chunks: AsyncIterator[bytes]) -> None:
+    """Generators close what they have open only when they are told to."""
+    aclose = getattr(chunks, "aclose", None)
+    if aclose is not None:
+        await aclose()
