@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -103,7 +103,7 @@ def docker_import(docker: Tool, reference: str) -> str:
     return image
 
 
-def digest_of_output(command: list[str | Path], environment: dict[str, str]) -> str:
+def digest_of_output(command: list[str | Path], environment: Mapping[str, str]) -> str:
     """The digest of what a program prints, read in pieces."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as printing:
         assert printing.stdout is not None

@@ -48,7 +48,7 @@ def _install_debian(missing: list[Program]) -> None:
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         _say(f"cannot install {' '.join(packages)}: that takes root on Debian")
         return
-    with _timed(f"Debian packages {' '.join(packages)}"), _services_stay_stopped():
+    with _timed(f"Debian packages {' '.join(packages)}"), services_stay_stopped():
         _run(_apt("update", "-qq"), APT_SECONDS)
         _run(_apt("install", "-qq", "--yes", "--no-install-recommends", *packages), APT_SECONDS)
 
@@ -58,7 +58,7 @@ def _apt(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def _services_stay_stopped() -> Iterator[None]:
+def services_stay_stopped() -> Iterator[None]:
     """Forbid package scripts to start services, and put the machine's own rule back after."""
     before = POLICY_FILE.read_bytes() if POLICY_FILE.exists() else None
     POLICY_FILE.write_bytes(START_NOTHING)
