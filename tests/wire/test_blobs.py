@@ -118,6 +118,13 @@ def span(first: int, last: int) -> dict[str, str]:
         text=LAYER,
     ),
     Row(
+        "HEAD knows no ranges",
+        "HEAD /v2/{repo}/blobs/{layer}",
+        200,
+        {"Range": "bytes=0-9"},
+        has=WHOLE,
+    ),
+    Row(
         "several ranges come as parts",
         "GET /v2/{repo}/blobs/{layer}",
         206,

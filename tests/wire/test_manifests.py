@@ -374,6 +374,18 @@ def test_an_index_needs_no_platforms(wire: Wire, parts: str) -> None:
     push_manifest(wire, parts, "empty", index())
 
 
+def test_indexes_within_indexes_have_a_limit(wire: Wire, parts: str) -> None:
+    """Bug museum 6."""
+    content, answer = index(), put_manifest(wire, parts, "d0", index())
+    for depth in range(1, 12):
+        content = index(descriptor(content, OCI_INDEX), annotations={"depth": str(depth)})
+        answer = put_manifest(wire, parts, f"d{depth}", content)
+        if answer.status != 201:
+            break
+    assert (answer.status, answer.codes) == (400, ["MANIFEST_INVALID"])
+    assert 4 < depth < 11
+
+
 def deleted(wire: Wire, repo: str, reference: str) -> Answer:
     return wire.ask("DELETE", f"/v2/{repo}/manifests/{reference}")
 
