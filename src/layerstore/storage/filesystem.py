@@ -166,16 +166,16 @@ class FilesystemDriver:
 
     async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
         check_path(NAME, path)
-        written = False
+        size = at
         async for chunk in chunks:
-            await self._writing(path, self._unfinished.write, path, at, chunk)
-            at += len(chunk)
-            written = True
-        sync = self._unfinished.sync if written else self._unfinished.check
-        await self._writing(path, sync, path, at)
-        return at
+            await self._writing(path, self._unfinished.write, path, size, chunk)
+            size += len(chunk)
+        sync = self._unfinished.check if size == at else self._unfinished.sync
+        await self._writing(path, sync, path, size)
+        return size
 
     async def pending(self, path: str) -> int | None:
+        check_path(NAME, path)
         try:
             info = await self.stat(path)
         except PathNotFound:
