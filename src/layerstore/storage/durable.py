@@ -33,17 +33,32 @@ OURS_MODE: Final = 0o700
 _SETTLED_FOLDERS_MAX: Final = 8192
 _SYNC_FILE_RANGE_WRITE: Final = 2
 
+_AT_EMPTY_PATH: Final = 0x1000
+_STATX_BTIME: Final = 0x800
+_STATX_BYTES: Final = 256
+_STATX_BTIME_AT: Final = slice(80, 92)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _Identity(NamedTuple):
     device: int
     inode: int
+    birth: bytes
 
 
 def _identity(folder: int) -> _Identity:
     found = os.fstat(folder)
-    return _Identity(found.st_dev, found.st_ino)
+    return _Identity(found.st_dev, found.st_ino, _birth(folder))
+
+
+def _birth(file: int) -> bytes:
+    """When it was made: a removed folder's inode number goes to the next one at once."""
+    call = getattr(_libc, "statx", None)
+    found = ctypes.create_string_buffer(_STATX_BYTES)
+    if call is None or call(file, b"", _AT_EMPTY_PATH, _STATX_BTIME, found) != 0:
+        return b""
+    return found.raw[_STATX_BTIME_AT]
 
 
 def write_all(file: int, content: bytes | memoryview, at: int) -> None:
