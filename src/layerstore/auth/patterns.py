@@ -1,0 +1,77 @@
+"""Patterns that repository names are held against.
+
+A pattern is read segment by segment: `*` stands for any letters within one segment, `**` for any
+number of whole segments, `{user}` for one segment that is the caller's name.
+
+    team/*          team/web, not team/web/api, not team, not team2/web
+    team/**         everything below team, however deep; not team itself
+    **              everything
+    **/base         base, team/base, team/web/base
+    users/{user}/** what lies below the caller's own name
+"""
+
+import re
+from collections.abc import Sequence, Set
+from typing import Final, TypeAlias
+
+PATTERN_LENGTH_MAX: Final = 512
+
+_DEEP: Final = "**"
+_CALLER: Final = "{user}"
+_SEGMENT = re.compile(r"[a-z0-9._*-]+")
+
+_Part: TypeAlias = re.Pattern[str] | str
+
+
+class Pattern:
+    """One pattern. Raises ValueError, with a sentence, for text that can fit no name."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > PATTERN_LENGTH_MAX:
+            raise ValueError(f"a pattern has at most {PATTERN_LENGTH_MAX} characters")
+        self.text = text
+        self._parts = [_part(segment, text) for segment in text.split("/")]
+        self.literal = not any(sign in text for sign in ("*", _CALLER))
+        self.everything = text == _DEEP
+
+    def fits(self, name: str, user: str) -> bool:
+        """Whether the whole name fits, for the caller called `user` (empty: nobody)."""
+        return self._fits(name.split("/"), user)
+
+    def _fits(self, segments: Sequence[str], user: str) -> bool:
+        reached = self._over_deep({0})
+        for segment in segments:
+            steps = {self._step(at, segment, user) for at in reached}
+            reached = self._over_deep({at for at in steps if at is not None})
+        return len(self._parts) in reached
+
+    def _step(self, at: int, segment: str, user: str) -> int | None:
+        """Where in the pattern one goes on after this segment; None when it does not fit."""
+        if at == len(self._parts):
+            return None
+        part = self._parts[at]
+        if part == _DEEP:
+            return at
+        return at + 1 if _one_fits(part, segment, user) else None
+
+    def _over_deep(self, places: Set[int]) -> Set[int]:
+        """`**` may stand for nothing, save at the end, where it is what lies below."""
+        reached = set(places)
+        for at, part in enumerate(self._parts[:-1]):
+            if at in reached and part == _DEEP:
+                reached.add(at + 1)
+        return reached
+
+
+def _part(segment: str, text: str) -> _Part:
+    if segment in (_DEEP, _CALLER):
+        return segment
+    if not _SEGMENT.fullmatch(segment) or _DEEP in segment:
+        raise ValueError(f"{text!r} can fit no repository name, at {segment!r}")
+    return re.compile("[^/]*".join(re.escape(piece) for piece in segment.split("*")))
+
+
+def _one_fits(part: _Part, segment: str, user: str) -> bool:
+    if isinstance(part, str):
+        return bool(user) and segment == user
+    return part.fullmatch(segment) is not None
