@@ -94,7 +94,7 @@ class RequestLog:
             self._write_access(_access_line(exchange))
 
     def _told(self, exchange: Exchange) -> Fields:
-        return {
+        told: dict[str, object] = {
             **self._fields,
             "http.request.id": exchange.id,
             "http.request.method": exchange.method,
@@ -102,15 +102,19 @@ class RequestLog:
             "http.request.uri": exchange.uri,
             "http.request.remoteaddr": exchange.remote,
             "http.request.useragent": exchange.user_agent,
-            "http.request.referer": exchange.referer,
-            "http.request.contenttype": exchange.content_type,
             "http.request.received": exchange.received,
             "http.response.status": exchange.status,
-            "http.response.contenttype": exchange.response_type,
             "http.response.written": exchange.sent,
             "http.response.duration": f"{exchange.duration_s * 1000:.3f}ms",
             **exchange.notes,
         }
+        sometimes = {
+            "http.request.referer": exchange.referer,
+            "http.request.contenttype": exchange.content_type,
+            "http.response.contenttype": exchange.response_type,
+        }
+        told.update({name: value for name, value in sometimes.items() if value})
+        return told
 
 
 class LineHandler(logging.Handler):

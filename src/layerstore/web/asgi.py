@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from layerstore.clock import Clock
@@ -17,6 +18,7 @@ from layerstore.oci.errors import (
     HeadersTooLarge,
     NameInvalid,
     RegistryError,
+    SizeInvalid,
     Unavailable,
     Unknown,
     UrlTooLong,
@@ -107,16 +109,15 @@ class Edge:
         request = self._request(scope, body)
         response = await self._response(request, scope)
         await _finish_reading(body, request)
-        status, sent = _BROKEN, 0
+        if body.is_broken:
+            await close(response)
+            response = self._refuse(SizeInvalid(message="the body broke off"))
+        outgoing = await self._outgoing(response, request, body, scope)
+        sent = 0
         try:
-            if body.is_broken:
-                await close(response)
-                return
-            outgoing = await self._outgoing(response, request, body, scope)
-            status = outgoing.status
             sent = await outgoing.send(send, receive if body.is_ended else None)
         finally:
-            self._tell(self._exchange(scope, request, response, status, sent, began))
+            self._tell(self._exchange(scope, request, outgoing.response, body, sent, began))
 
     def _body(self, scope: Scope, receive: Receive) -> IncomingBody:
         return IncomingBody(
@@ -161,7 +162,7 @@ class Edge:
             raise UrlTooLong({"limit": limits.path_bytes_max})
         if len(request.query) > limits.query_bytes_max:
             raise UrlTooLong({"limit": limits.query_bytes_max})
-        if sum(len(name) + len(value) for name, value in request.headers) > limits.header_bytes_max:
+        if sum(map(len, chain.from_iterable(request.headers))) > limits.header_bytes_max:
             raise HeadersTooLarge(limits.header_bytes_max)
         if _LOSSY.search(request.path):
             raise NameInvalid(message="the address has characters that no name has")
@@ -197,7 +198,7 @@ class Edge:
         scope: Scope,
         request: Request,
         response: Response,
-        status: int,
+        body: IncomingBody,
         sent: int,
         began: float,
     ) -> Exchange:
@@ -205,7 +206,6 @@ class Edge:
         query = f"?{request.query}" if request.query else ""
         raw_path = scope.get("raw_path")
         path = raw_path.decode("latin-1") if raw_path else request.path
-        body = request.body
         return Exchange(
             self._clock.now(),
             request.id,
@@ -217,10 +217,10 @@ class Edge:
             told.get("user-agent", ""),
             told.get("referer", ""),
             told.get("content-type", ""),
-            status,
+            _BROKEN if body.is_broken else response.status,
             next((value for name, value in response.headers if name == "content-type"), ""),
             sent,
-            body.size if isinstance(body, IncomingBody) else 0,
+            body.size,
             self._clock.monotonic() - began,
             request.notes,
         )

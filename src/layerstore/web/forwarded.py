@@ -48,7 +48,7 @@ def nobody(_address: str) -> bool:
 
 def origin(headers: Headers, peer: str, scheme: str, trusted: Trusted) -> Origin:
     """The request as the outermost trusted proxy received it; as it came when there is none."""
-    if not any(name in _NAMES for name, _ in headers):
+    if _NAMES.isdisjoint([name for name, _ in headers]):
         return Origin(peer, scheme, headers)
     own = [(name, value) for name, value in headers if name not in _NAMES]
     if not trusted(peer):

@@ -45,10 +45,9 @@ class _SentStream(NamedTuple):
 
 @dataclass(slots=True)
 class Outgoing:
-    """An answer that is ready to be sent. `size` is how many bytes its body has."""
+    """An answer that is ready to be sent."""
 
-    status: int
-    size: int
+    response: Response
     _headers: list[tuple[bytes, bytes]]
     _body: bytes | _SentFile | _SentStream
 
@@ -58,15 +57,20 @@ class Outgoing:
         `gone` is asked for the message that the client has left, where that can be asked. Raises
         StreamBroken, or what the stream raises, to break the connection.
         """
-        start = {"type": "http.response.start", "status": self.status, "headers": self._headers}
-        await send(start)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.response.status,
+                "headers": self._headers,
+            }
+        )
         match self._body:
             case bytes(content):
                 await send({"type": "http.response.body", "body": content})
                 return len(content)
             case _SentFile(path):
                 await send({"type": "http.response.pathsend", "path": path})
-                return self.size
+                return self.response.content_length
             case _SentStream() as stream:
                 return await _send_stream(stream, send, gone)
 
@@ -80,9 +84,9 @@ async def prepare(response: Response, method: str, files: HeldFiles) -> Outgoing
     headers = _headers(response)
     if method == "HEAD" or response.status in _BODILESS:
         await _give_up(response.body)
-        return Outgoing(response.status, 0, headers, b"")
+        return Outgoing(response, headers, b"")
     body = await _body(response, files)
-    return Outgoing(response.status, response.content_length, headers, body)
+    return Outgoing(response, headers, body)
 
 
 async def close(response: Response) -> None:

@@ -1,0 +1,38 @@
+"""The command `layerstore`; each subcommand stands in a file of its own."""
+
+from typing import Annotated
+
+import typer
+
+from layerstore import __version__
+from layerstore.cli.serve import serve
+
+app = typer.Typer(
+    name="layerstore",
+    help="A container (OCI) registry server.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"layerstore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """A container (OCI) registry server."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

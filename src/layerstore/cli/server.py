@@ -1,0 +1,106 @@
+"""The HTTP server of a worker, on sockets that listen already. The only file that knows granian.
+
+Granian's embedded server runs on the worker's own event loop, so that start, drain and end are
+ours to order, and one worker may listen on several addresses.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings, HTTP2Settings
+from granian.server.embed import Server
+
+from layerstore.cli.assignment import Tls
+from layerstore.web.asgi import Edge
+from layerstore.web.sockets import BACKLOG
+
+HEADER_READ_MS: Final = 10_000
+"""Milliseconds for the head of a request, and for a connection without one (HTTP/1)."""
+
+CONNECTIONS_MAX: Final = 4_096
+"""Connections of one worker on one address; more wait in the kernel."""
+
+RUNTIME_THREADS: Final = 2
+
+_HTTP2: Final = HTTP2Settings(
+    initial_connection_window_size=16 * 1024 * 1024,
+    initial_stream_window_size=4 * 1024 * 1024,
+    keep_alive_interval=30_000,
+    max_frame_size=1024 * 1024,
+    max_headers_size=64 * 1024,
+)
+
+
+class HttpServer:
+    """Answers what comes in on some sockets with one Edge."""
+
+    def __init__(
+        self,
+        edge: Edge,
+        listeners: Sequence[socket.socket],
+        *,
+        tls: Tls | None = None,
+        http2: bool = False,
+    ) -> None:
+        """Takes the sockets over. With `http2` both versions are spoken."""
+        self._edge = edge
+        self._servers = [_Embedded(edge, listener, tls, http2) for listener in listeners]
+        self._running: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Accept connections from now on."""
+        loop = asyncio.get_running_loop()
+        self._running = [loop.create_task(server.serve()) for server in self._servers]
+
+    async def ended(self) -> None:
+        """Return when a socket is not served any more, though nobody asked for that."""
+        await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+
+    async def drain(self, seconds: float) -> bool:
+        """Accept nothing more and let what runs finish; False when the time was too short."""
+        for server in self._servers:
+            server.stop()  # type: ignore[no-untyped-call]  # granian leaves it without types
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*self._running)
+                await self._edge.idle()
+                return True
+        return False
+
+
+class _Embedded(Server):
+    """Granian's embedded server on a socket of ours, whose options it would not set."""
+
+    _shd: Any  # the socket's holder, of which the type stubs know another constructor
+
+    def __init__(self, edge: Edge, listener: socket.socket, tls: Tls | None, http2: bool) -> None:
+        super().__init__(
+            edge,
+            interface=Interfaces.ASGINL,
+            runtime_threads=RUNTIME_THREADS,
+            # The detection of the version has no time limit: silent sockets would hold a worker.
+            http=HTTPModes.auto if http2 else HTTPModes.http1,
+            websockets=False,
+            backlog=BACKLOG,
+            backpressure=CONNECTIONS_MAX,
+            http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS),
+            http2_settings=_HTTP2,
+            log_enabled=False,
+            ssl_cert=tls.certificate if tls else None,
+            ssl_key=tls.key if tls else None,
+            ssl_protocol_min=SSLProtocols(tls.minimum if tls else "tls1.2"),
+            ssl_ca=tls.client_authorities if tls else None,
+            ssl_client_verify=tls.client_required if tls else False,
+        )
+        self._is_unix = listener.family == socket.AF_UNIX
+        self._descriptor = listener.detach()
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = SocketHolder
+        self._ssp = None
+        self._shd = holder(self._descriptor, self._is_unix, self.backlog)

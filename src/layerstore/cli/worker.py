@@ -1,0 +1,131 @@
+"""A worker of `layerstore serve`: one process that answers requests.
+
+The parent says in one argument what to do, hands over sockets that listen already, and keeps the
+other end of a control socket. A worker reports there when it is ready, stops on SIGTERM, and stops
+when the control socket ends, because then its parent is gone.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Final
+
+import msgspec
+import uvloop
+
+from layerstore.app import build
+from layerstore.cli.assignment import READY, Assignment
+from layerstore.cli.server import HttpServer
+from layerstore.clock import SystemClock
+from layerstore.config import Config
+from layerstore.telemetry.logs import Exchange, LogSettings, RequestLog, log_program
+from layerstore.telemetry.page import Counter, Page
+from layerstore.web.asgi import Edge
+
+CANCEL_S: Final = 2.0
+"""Seconds that requests have to put their things in order once their time is over."""
+
+_log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Run the worker that the argument describes, and leave without waiting for threads."""
+    assignment = msgspec.json.decode(sys.argv[1], type=Assignment)
+    log_program(assignment.log)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(_work(assignment))
+        _flush_and_leave(code)
+
+
+async def _work(assignment: Assignment) -> int:
+    clock = SystemClock()
+    page = Page.open(assignment.page, assignment.slot)
+    config = msgspec.json.decode(assignment.configuration.read_bytes(), type=Config)
+    app = build(config, page, clock)
+    stop = _stop_requested(assignment.control)
+    await app.start()
+    edge = Edge(app.handle, app.refuse, _Teller(assignment.log, page), clock, draining=stop.is_set)
+    listeners = [socket.socket(fileno=descriptor) for descriptor in assignment.listeners]
+    server = HttpServer(edge, listeners, tls=assignment.tls, http2=assignment.http2)
+    log_program(assignment.log)  # the server's constructor sets up logging of its own
+    server.start()
+    os.write(assignment.control, READY)
+    code = await _serve_until(stop, server, assignment.drain_s)
+    await app.stop()
+    return code
+
+
+async def _serve_until(stop: asyncio.Event, server: HttpServer, drain_s: float) -> int:
+    stopping = asyncio.ensure_future(stop.wait())
+    failing = asyncio.ensure_future(server.ended())
+    await asyncio.wait((stopping, failing), return_when=asyncio.FIRST_COMPLETED)
+    if not stop.is_set():
+        _log.error("the server ended by itself")
+        return 1
+    if not await server.drain(drain_s):
+        _log.warning("transfers that took longer than %g s are cut", drain_s)
+        await _cancel_requests()
+    return 0
+
+
+def _stop_requested(control: int) -> asyncio.Event:
+    """Set by SIGTERM, and when the parent is gone. SIGINT is for the parent to understand."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    loop.add_reader(control, _parent_gone, loop, control, stop)
+    return stop
+
+
+def _parent_gone(loop: asyncio.AbstractEventLoop, control: int, stop: asyncio.Event) -> None:
+    loop.remove_reader(control)
+    stop.set()
+
+
+async def _cancel_requests() -> None:
+    """Let handlers that still run leave things as they should be."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=CANCEL_S)
+
+
+class _Teller:
+    """Counts finished requests and logs them."""
+
+    def __init__(self, log: LogSettings, page: Page) -> None:
+        self._log = RequestLog(log)
+        self._page = page
+
+    def __call__(self, exchange: Exchange) -> None:
+        page = self._page
+        page.count(Counter.REQUESTS)
+        page.count(_BY_CLASS[exchange.status // 100])
+        page.count(Counter.BYTES_RECEIVED, exchange.received)
+        page.count(Counter.BYTES_SENT, exchange.sent)
+        self._log(exchange)
+
+
+_BY_CLASS: Final = {
+    2: Counter.RESPONSES_2XX,
+    3: Counter.RESPONSES_3XX,
+    4: Counter.RESPONSES_4XX,
+    5: Counter.RESPONSES_5XX,
+}
+
+
+def _flush_and_leave(code: int) -> None:
+    """The server's own threads would be in the interpreter's way."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
