@@ -1,0 +1,186 @@
+"""Where objects meet: from a configuration to a registry that answers requests.
+
+Nothing is decided here that a room could decide; the rooms are chosen, filled with settings and
+joined, once for each process.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import structs
+
+from layerstore.api.dispatch import Api
+from layerstore.api.options import ApiOptions
+from layerstore.auth.access import Authority, OpenAuthority
+from layerstore.clock import Clock
+from layerstore.config import Config, ConfigError
+from layerstore.oci.errors import RegistryError
+from layerstore.registry.local import LocalRegistry
+from layerstore.registry.locks import FileLocks, Locks, ProcessLocks
+from layerstore.registry.manifests import UNTAGS_AT_ONCE
+from layerstore.registry.references import ManifestRules, pattern_of
+from layerstore.storage.driver import StorageDriver, StorageError
+from layerstore.storage.filesystem import FilesystemDriver
+from layerstore.storage.memory import MemoryDriver
+from layerstore.storage.metered import MeteredDriver
+from layerstore.storage.ours import kept_secret, own_folder
+from layerstore.telemetry.page import Page
+from layerstore.web.message import Request, Response
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One process's registry, ready to answer."""
+
+    api: Api
+    driver: StorageDriver
+
+    async def handle(self, request: Request) -> Response:
+        """The answer to a request; never raises."""
+        return await self.api.handle(request)
+
+    def refuse(self, error: RegistryError) -> Response:
+        """The answer to what never became a request."""
+        return self.api.refuse(error)
+
+    async def start(self) -> None:
+        """Look at the storage once. One that cannot be reached now may be later: it is reported."""
+        try:
+            await self.driver.stat("/")
+        except StorageError as error:
+            _log.error("the storage cannot be used: %s", error.reason)
+
+    async def stop(self) -> None:
+        """Nothing is kept that would have to be written."""
+
+
+def build(config: Config, page: Page, clock: Clock) -> App:
+    """The application that a configuration describes. Raises ConfigError, StorageError."""
+    driver = open_driver(config, clock)
+    registry = _registry(config, driver, clock)
+    api = Api(registry, _authority(config), _options(config))
+    return App(api, driver)
+
+
+def open_registry(config: Config, clock: Clock) -> LocalRegistry:
+    """The same registry without a server, for commands that work beside one.
+
+    Raises ConfigError, StorageError.
+    """
+    return _registry(config, open_driver(config, clock), clock)
+
+
+def settle(config: Config, clock: Clock) -> Config:
+    """The configuration with what all workers have to agree on: the secret of upload sessions.
+
+    Without `http.secret` it is the one that the storage folder keeps, so that sessions outlive the
+    server; in memory it is a new one. Raises ConfigError where the folder cannot be written.
+    """
+    if config.http.secret:
+        return config
+    folder = storage_folder(config)
+    try:
+        secret = kept_secret(folder, clock.token, clock.new_id) if folder else clock.token(32)
+    except OSError as error:
+        reason = (error.strerror or "input or output failed").lower()
+        raise ConfigError(f"storage.filesystem.rootdirectory: {folder}: {reason}") from error
+    return structs.replace(config, http=structs.replace(config.http, secret=secret.hex()))
+
+
+def storage_folder(config: Config) -> Path | None:
+    """Where the filesystem driver keeps everything; None with any other driver."""
+    filesystem = config.storage.filesystem
+    return Path(filesystem.rootdirectory) if filesystem is not None else None
+
+
+def open_driver(config: Config, clock: Clock) -> StorageDriver:
+    """The storage that the configuration chooses. Raises ConfigError, StorageError."""
+    return MeteredDriver(_driver(config, clock), clock, _unobserved)
+
+
+def _driver(config: Config, clock: Clock) -> StorageDriver:
+    storage = config.storage
+    match storage.driver:
+        case "filesystem" if storage.filesystem is not None:
+            folder = Path(storage.filesystem.rootdirectory)
+            return FilesystemDriver(folder, clock, storage.filesystem.maxthreads)
+        case "inmemory":
+            return MemoryDriver(clock)
+        case other:
+            raise ConfigError(f"storage.{other}: this version stores in filesystem or inmemory")
+
+
+def _unobserved(driver: str, action: str, seconds: float) -> None:
+    """Nobody asked for figures."""
+
+
+def _registry(config: Config, driver: StorageDriver, clock: Clock) -> LocalRegistry:
+    folder = storage_folder(config)
+    return LocalRegistry(
+        driver,
+        _locks(folder, clock),
+        clock,
+        _rules(config),
+        states_since=machine_start() if folder else None,
+        untags_at_once=config.storage.tag.concurrencylimit or UNTAGS_AT_ONCE,
+    )
+
+
+def _locks(folder: Path | None, clock: Clock) -> Locks:
+    return FileLocks(own_folder(folder) / "locks", clock) if folder else ProcessLocks()
+
+
+def machine_start() -> datetime | None:
+    """When this machine started; None where it does not say."""
+    try:
+        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    seconds = next((line.split()[1] for line in lines if line.startswith("btime ")), None)
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+
+
+def _rules(config: Config) -> ManifestRules:
+    validation, limits = config.validation, config.limits
+    urls, indexes = validation.manifests.urls, validation.manifests.indexes
+    platforms = indexes.platforms
+    return ManifestRules(
+        references=validation.manifests.references,
+        platforms=platforms
+        if platforms != "list"
+        else frozenset((item.os, item.architecture) for item in indexes.platformlist),
+        url_allow=pattern_of(urls.allow),
+        url_deny=pattern_of(urls.deny),
+        classes=frozenset(config.policy.repository.classes),
+        bytes_max=limits.manifestbytes,
+        references_max=limits.references,
+        index_depth_max=limits.indexdepth,
+    )
+
+
+def _authority(config: Config) -> Authority:
+    return OpenAuthority()
+
+
+def _options(config: Config) -> ApiOptions:
+    http, storage = config.http, config.storage
+    return ApiOptions(
+        secret=http.secret.encode(),
+        host=http.host or None,
+        prefix=http.prefix or "/",
+        relative_urls=http.relativeurls,
+        headers=tuple(
+            (name.lower(), value) for name, values in http.headers.items() for value in values
+        ),
+        delete_enabled=storage.delete.enabled,
+        readonly=storage.maintenance.readonly.enabled,
+        redirect=not storage.redirect.disable,
+        catalog_entries_max=config.catalog.maxentries,
+        tags_max=config.tags.maxtags,
+        manifest_bytes_max=config.limits.manifestbytes,
+        schema1_enabled=config.compatibility.schema1.enabled,
+    )
