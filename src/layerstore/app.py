@@ -25,7 +25,7 @@ from layerstore.storage.driver import StorageDriver, StorageError
 from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver
-from layerstore.storage.ours import kept_secret, own_folder
+from layerstore.storage.ours import SECRET_BYTES, kept_secret, own_folder
 from layerstore.telemetry.page import Page
 from layerstore.web.message import Request, Response
 
@@ -84,11 +84,15 @@ def settle(config: Config, clock: Clock) -> Config:
         return config
     folder = storage_folder(config)
     try:
-        secret = kept_secret(folder, clock.token, clock.new_id) if folder else clock.token(32)
+        secret = (
+            kept_secret(folder, clock.token, clock.new_id)
+            if folder
+            else clock.token(SECRET_BYTES).hex()
+        )
     except OSError as error:
         reason = (error.strerror or "input or output failed").lower()
         raise ConfigError(f"storage.filesystem.rootdirectory: {folder}: {reason}") from error
-    return structs.replace(config, http=structs.replace(config.http, secret=secret.hex()))
+    return structs.replace(config, http=structs.replace(config.http, secret=secret))
 
 
 def storage_folder(config: Config) -> Path | None:

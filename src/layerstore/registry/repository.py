@@ -1,5 +1,6 @@
 """One repository: its stores, put together for its name."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from layerstore.oci.errors import NameUnknown
@@ -7,8 +8,14 @@ from layerstore.oci.name import Name
 from layerstore.registry.blobs import LinkedBlobs
 from layerstore.registry.manifests import ManifestStore
 from layerstore.registry.paths import (
+    LayerLink,
+    ReferrerLink,
+    RevisionLink,
+    TagCurrent,
+    UploadStarted,
     layers_folder,
     manifests_folder,
+    recognise,
     referrers_folder,
     revisions_folder,
     tags_folder,
@@ -18,6 +25,17 @@ from layerstore.registry.referrers import Referrers
 from layerstore.registry.tags import TagStore
 from layerstore.registry.uploads import UploadStore
 from layerstore.storage.driver import PathNotFound, StorageDriver
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """How much a repository holds; what it links to may be linked elsewhere too."""
+
+    tags: int
+    revisions: int
+    layers: int
+    referrers: int
+    uploads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,22 @@ class Repository:
             uploads_folder(self.name),
         ):
             await self.driver.delete(folder)
+
+    async def holdings(self) -> Holdings:
+        """Count what `delete` would take away. Raises NameUnknown when there is nothing."""
+        if not await self._is_one():
+            raise NameUnknown({"name": self.name})
+        kinds: Counter[type] = Counter()
+        for folder in (manifests_folder, layers_folder, uploads_folder):
+            async for path, _ in self.driver.walk(folder(self.name)):
+                kinds[type(recognise(path))] += 1
+        return Holdings(
+            tags=kinds[TagCurrent],
+            revisions=kinds[RevisionLink],
+            layers=kinds[LayerLink],
+            referrers=kinds[ReferrerLink],
+            uploads=kinds[UploadStarted],
+        )
 
     async def _is_one(self) -> bool:
         """A folder that only leads to repositories with longer names is none itself."""

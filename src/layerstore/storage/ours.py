@@ -24,7 +24,7 @@ def own_folder(root: Path) -> Path:
     return folder
 
 
-def kept_secret(root: Path, new_secret: Callable[[int], bytes], new_id: Callable[[], str]) -> bytes:
+def kept_secret(root: Path, new_secret: Callable[[int], bytes], new_id: Callable[[], str]) -> str:
     """The secret that all processes on this storage share: made once, then read.
 
     The first of several who make one at the same moment wins. Raises OSError.
@@ -43,8 +43,8 @@ def kept_secret(root: Path, new_secret: Callable[[int], bytes], new_id: Callable
     return _read(path)
 
 
-def _read(path: Path) -> bytes:
-    return path.read_bytes().strip()
+def _read(path: Path) -> str:
+    return path.read_text(encoding="ascii").strip()
 
 
 def _write(path: Path, content: bytes) -> None:

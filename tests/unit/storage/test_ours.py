@@ -8,7 +8,7 @@ from layerstore.clock import SystemClock
 from layerstore.storage.ours import kept_secret
 
 
-def secret_of(root: Path) -> bytes:
+def secret_of(root: Path) -> str:
     clock = SystemClock()
     return kept_secret(root, clock.token, clock.new_id)
 
