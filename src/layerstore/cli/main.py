@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from layerstore import __version__
+from layerstore.cli import history, manifest, repository, tag
 from layerstore.cli.serve import serve
 
 app = typer.Typer(
@@ -15,6 +16,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+app.command(epilog=history.EPILOG)(history.history)
+app.add_typer(repository.app, name="repository")
+app.add_typer(tag.app, name="tag")
+app.add_typer(manifest.app, name="manifest")
 
 
 def _show_version(wanted: bool) -> None:
