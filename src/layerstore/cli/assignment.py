@@ -40,3 +40,18 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     http2: bool = False
     slot: int = 0
     control: int = -1
+
+
+def encoded(assignment: Assignment) -> str:
+    """The one argument of a worker's process."""
+    return msgspec.json.encode(assignment, enc_hook=str).decode()
+
+
+def decoded(argument: str) -> Assignment:
+    """What `encoded` made."""
+    return msgspec.json.decode(argument, type=Assignment, dec_hook=_path)
+
+
+def _path(kind: type, text: str) -> Path:
+    assert kind is Path, kind
+    return Path(text)

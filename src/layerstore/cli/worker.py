@@ -17,7 +17,7 @@ import msgspec
 import uvloop
 
 from layerstore.app import build
-from layerstore.cli.assignment import READY, Assignment
+from layerstore.cli.assignment import READY, Assignment, decoded
 from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock
 from layerstore.config import Config
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 def main() -> None:
     """Run the worker that the argument describes, and leave without waiting for threads."""
-    assignment = msgspec.json.decode(sys.argv[1], type=Assignment)
+    assignment = decoded(sys.argv[1])
     log_program(assignment.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_work(assignment))

@@ -16,10 +16,9 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 from msgspec import structs
 
-from layerstore.cli.assignment import Assignment
+from layerstore.cli.assignment import Assignment, encoded
 from layerstore.clock import Clock
 from layerstore.telemetry.page import Page
 
@@ -190,7 +189,7 @@ class Workers:
                 sys.executable,
                 "-m",
                 "layerstore.cli.worker",
-                msgspec.json.encode(assignment).decode(),
+                encoded(assignment),
                 stdin=asyncio.subprocess.DEVNULL,
                 env={"MALLOC_ARENA_MAX": _MALLOC_ARENAS, **os.environ},
                 pass_fds=[theirs.fileno(), *(item.fileno() for item in self._listeners)],

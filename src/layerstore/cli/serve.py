@@ -1,0 +1,249 @@
+"""`layerstore serve`: the parent process.
+
+It reads the configuration, opens the sockets, keeps the workers and understands signals: SIGTERM
+and SIGINT drain, a second one ends at once, SIGHUP takes a new configuration. It answers no request
+and does not know the server.
+"""
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from msgspec import structs
+
+from layerstore import __version__
+from layerstore.app import settle, storage_folder
+from layerstore.cli.assignment import Assignment
+from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail
+from layerstore.cli.plan import assignment, log_settings, worker_count
+from layerstore.cli.workers import Workers, slots_for
+from layerstore.clock import SystemClock
+from layerstore.config import Config, ConfigError, Loaded, load
+from layerstore.telemetry.logs import log_program
+from layerstore.telemetry.page import Page
+from layerstore.web.sockets import AddressInvalid, AddressUnusable, close_all, listen, url
+
+_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the configuration comes from; options stand above the file, as variables do."""
+
+    path: Path | None
+    options: Mapping[str, str]
+
+    def load(self) -> Loaded:
+        """Read it, anew each time. Raises ConfigError."""
+        return load(self.path, {**os.environ, **self.options})
+
+
+def serve(
+    config: Annotated[
+        Path | None, typer.Argument(help="Configuration, in the form of distribution's YAML.")
+    ] = None,
+    addr: Annotated[
+        str | None, typer.Option(help="Where to listen: host:port, or :port for all addresses.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; as many as cores if not given.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder where everything is stored.")] = None,
+) -> None:
+    """Serve a registry."""
+    source = Source(config, _variables(addr, workers, data))
+    try:
+        loaded = source.load()
+        settled = settle(loaded.config, SystemClock())
+        listeners = listen(settled.http.addr, settled.http.net)
+    except (ConfigError, AddressInvalid) as error:
+        fail(str(error), EXIT_USAGE)
+    except AddressUnusable as error:
+        fail(str(error), EXIT_REFUSED)
+    _raise_descriptor_limit()
+    try:
+        with _private_folder() as folder:
+            service = _Service(source, settled, listeners, folder)
+            status = asyncio.run(service.run(loaded.warnings))
+    finally:
+        close_all(listeners)
+    raise typer.Exit(status)
+
+
+class _Service:
+    """The server as its parent process sees it, from the first worker to the last."""
+
+    def __init__(
+        self, source: Source, config: Config, listeners: list[socket.socket], folder: Path
+    ) -> None:
+        """`config` is settled; `folder` is empty and private."""
+        self._source = source
+        self._config = config
+        self._listeners = listeners
+        self._folder = folder
+        self._clock = SystemClock()
+        self._fields = {"instance.id": self._clock.new_id()}
+        self._count = worker_count(config)
+        self._page = Page.create(folder / "page", slots_for(self._count))
+        self._reload_asked = asyncio.Event()
+        self._end_asked = asyncio.Event()
+        self._cut_asked = asyncio.Event()
+        self._generation = 0
+
+    async def run(self, warnings: Sequence[str]) -> int:
+        """Serve until a signal says otherwise; the exit status."""
+        log_program(log_settings(self._config, self._fields))
+        _warn(warnings)
+        plan = self._plan(self._config)
+        workers = Workers(self._count, plan, self._listeners, self._page, self._clock)
+        self._listen_to_signals()
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(self._work(workers))
+            await self._end_asked.wait()
+            is_well = not work.done()
+            work.cancel()
+            is_clean = await self._drain(workers)
+        return 0 if is_well and is_clean else EXIT_REFUSED
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ask_for_end)
+
+    def _ask_for_end(self) -> None:
+        again = self._end_asked.is_set()
+        (self._cut_asked if again else self._end_asked).set()
+
+    async def _work(self, workers: Workers) -> None:
+        """Take new configurations for ever; returns when not even the first one works."""
+        if not await workers.start():
+            _log.error("the workers do not start")
+            self._end_asked.set()
+            return
+        _announce(self._config, self._listeners, self._count)
+        while await self._reload_asked.wait():
+            self._reload_asked.clear()
+            await self._reload(workers)
+
+    def _plan(self, config: Config) -> Assignment:
+        """Each in a file of its own: a worker of the one before may start at any moment."""
+        self._generation += 1
+        return assignment(
+            config,
+            self._folder / f"configuration-{self._generation}",
+            self._folder / "page",
+            [listener.fileno() for listener in self._listeners],
+            log_settings(config, self._fields),
+        )
+
+    async def _reload(self, workers: Workers) -> None:
+        """Take the configuration as it is now, if it is good and the workers can work with it."""
+        try:
+            loaded = self._source.load()
+            config = self._settled_again(loaded.config)
+        except ConfigError as error:
+            _log.error("the configuration stays as it was: %s", error)
+            return
+        _warn(loaded.warnings)
+        if not await workers.exchange(self._plan(config)):
+            _log.error("the configuration stays as it was: no worker started with the new one")
+            return
+        self._config = config
+        log_program(log_settings(config, self._fields))
+        _log.info("the configuration was read anew, and all workers follow it")
+
+    def _settled_again(self, config: Config) -> Config:
+        """The new configuration with the old secret if it has none. Raises ConfigError."""
+        before = self._config
+        if "inmemory" in (config.storage.driver, before.storage.driver):
+            raise ConfigError("what is stored in memory would be lost with the worker that has it")
+        if (config.http.addr, config.http.net) != (before.http.addr, before.http.net):
+            raise ConfigError("http.addr and http.net change with a restart only")
+        if worker_count(config) != self._count:
+            raise ConfigError("http.workers changes with a restart only")
+        if config.http.secret:
+            return config
+        kept = structs.replace(config.http, secret=before.http.secret)
+        return structs.replace(config, http=kept)
+
+    async def _drain(self, workers: Workers) -> bool:
+        """Let what runs finish and accept nothing; False when something was cut."""
+        self._page.draining = True
+        close_all(self._listeners)
+        async with asyncio.TaskGroup() as group:
+            impatient = group.create_task(self._cut_when_asked(workers))
+            is_clean = await workers.leave()
+            impatient.cancel()
+        return is_clean
+
+    async def _cut_when_asked(self, workers: Workers) -> None:
+        await self._cut_asked.wait()
+        _log.warning("ending at once: running transfers are cut")
+        workers.kill()
+
+
+def _variables(addr: str | None, workers: int | None, data: Path | None) -> dict[str, str]:
+    options = {
+        "REGISTRY_HTTP_ADDR": addr,
+        "REGISTRY_HTTP_WORKERS": workers,
+        "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": data,
+    }
+    return {name: str(value) for name, value in options.items() if value is not None}
+
+
+def _raise_descriptor_limit() -> None:
+    """Each connection takes a descriptor, each file that is sent two; workers inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder for this user alone, in memory where that is possible, until the block ends."""
+    above = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK | os.X_OK) else None
+    with tempfile.TemporaryDirectory(prefix="layerstore-", dir=above) as folder:
+        yield Path(folder)
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        _log.warning("%s", warning)
+
+
+def _announce(config: Config, listeners: Sequence[socket.socket], count: int) -> None:
+    """Where it listens, where it stores, and what to try first."""
+    addresses = " and ".join(url(listener) for listener in listeners)
+    folder = storage_folder(config)
+    stores = folder.absolute() if folder else "memory: everything is gone when it ends"
+    typer.echo(f"Layerstore {__version__} listens on {addresses} ({_counted(count)}).")
+    typer.echo(f"It stores in {stores}.")
+    name = _pushable(listeners[0])
+    if name:
+        typer.echo(f"Try:  docker tag IMAGE {name}/IMAGE && docker push {name}/IMAGE")
+
+
+def _counted(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers"
+
+
+def _pushable(listener: socket.socket) -> str | None:
+    """How a client on this machine names a registry on that socket; docker knows no unix ones."""
+    if listener.family == socket.AF_UNIX:
+        return None
+    host, port = listener.getsockname()[:2]
+    if host in ("127.0.0.1", "::1", "0.0.0.0", "::"):  # noqa: S104  # compared, not bound
+        return f"localhost:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
