@@ -8,9 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.running import pytest_pyfunc_call
 from tests.unit.api.direct import DirectWire
 from tests.wire.client import Wire
 from tests.wire.stock import Stock
+
+__all__ = ["pytest_pyfunc_call"]
 
 _numbers = itertools.count(1)
 
