@@ -28,7 +28,7 @@ from layerstore.web.files import HeldFiles
 from layerstore.web.forwarded import HOST, Trusted, nobody, origin
 from layerstore.web.incoming import IncomingBody, Receive
 from layerstore.web.message import BodyBroken, Request, Response
-from layerstore.web.outgoing import Outgoing, Send, close, prepare
+from layerstore.web.outgoing import ClientLeft, Outgoing, Send, close, prepare
 
 DRAINING_RETRY_S: Final = 1
 """Seconds after which a client that meets a server on its way out may meet another."""
@@ -113,11 +113,14 @@ class Edge:
             await close(response)
             response = self._refuse(SizeInvalid(message="the body broke off"))
         outgoing = await self._outgoing(response, request, body, scope)
-        sent = 0
         try:
-            sent = await outgoing.send(send, receive if body.is_ended else None)
+            await outgoing.send(send, receive if body.is_ended else None)
+        except Exception as error:
+            if not isinstance(error, ClientLeft):
+                _log.error("the answer to request %s broke off", request.id, exc_info=error)
+            raise
         finally:
-            self._tell(self._exchange(scope, request, outgoing.response, body, sent, began))
+            self._tell(self._exchange(scope, request, outgoing, body, began))
 
     def _body(self, scope: Scope, receive: Receive) -> IncomingBody:
         return IncomingBody(
@@ -197,11 +200,11 @@ class Edge:
         self,
         scope: Scope,
         request: Request,
-        response: Response,
+        outgoing: Outgoing,
         body: IncomingBody,
-        sent: int,
         began: float,
     ) -> Exchange:
+        response = outgoing.response
         told = dict(request.headers)
         query = f"?{request.query}" if request.query else ""
         raw_path = scope.get("raw_path")
@@ -219,7 +222,7 @@ class Edge:
             told.get("content-type", ""),
             _BROKEN if body.is_broken else response.status,
             next((value for name, value in response.headers if name == "content-type"), ""),
-            sent,
+            outgoing.sent,
             body.size,
             self._clock.monotonic() - began,
             request.notes,

@@ -48,7 +48,8 @@ def read_checked(body: FileBody) -> bytes:
 class HeldFiles:
     """Descriptors that the server is about to open by their names."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = HELD_S) -> None:
+        self._seconds = seconds
         self._held: set[int] = set()
 
     def path_for(self, body: FileBody) -> str:
@@ -58,7 +59,7 @@ class HeldFiles:
             os.close(descriptor)
             return str(body.path)
         self._held.add(descriptor)
-        asyncio.get_running_loop().call_later(HELD_S, self._release, descriptor)
+        asyncio.get_running_loop().call_later(self._seconds, self._release, descriptor)
         return f"/proc/self/fd/{descriptor}"
 
     def _release(self, descriptor: int) -> None:

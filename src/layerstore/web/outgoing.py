@@ -31,6 +31,10 @@ class StreamBroken(Exception):
     """An answer's body ended too early or would not end; breaks the connection."""
 
 
+class ClientLeft(Exception):
+    """Nobody reads the rest of an answer."""
+
+
 class _SentFile(NamedTuple):
     path: str
 
@@ -40,22 +44,22 @@ class _SentStream(NamedTuple):
 
     first: bytes
     rest: AsyncIterator[bytes]
-    size: int
 
 
 @dataclass(slots=True)
 class Outgoing:
-    """An answer that is ready to be sent."""
+    """An answer that is ready to be sent; `sent` are the bytes of its body that went out."""
 
     response: Response
     _headers: list[tuple[bytes, bytes]]
     _body: bytes | _SentFile | _SentStream
+    sent: int = 0
 
-    async def send(self, send: Send, gone: Receive | None) -> int:
-        """Send it, and return how many bytes of its body went out.
+    async def send(self, send: Send, gone: Receive | None) -> None:
+        """Send it.
 
         `gone` is asked for the message that the client has left, where that can be asked. Raises
-        StreamBroken, or what the stream raises, to break the connection.
+        ClientLeft, StreamBroken, or what the stream raises, to break the connection.
         """
         await send(
             {
@@ -67,12 +71,25 @@ class Outgoing:
         match self._body:
             case bytes(content):
                 await send({"type": "http.response.body", "body": content})
-                return len(content)
+                self.sent = len(content)
             case _SentFile(path):
                 await send({"type": "http.response.pathsend", "path": path})
-                return self.response.content_length
+                self.sent = self.response.content_length
             case _SentStream() as stream:
-                return await _send_stream(stream, send, gone)
+                await self._send_stream(stream, send, gone)
+
+    async def _send_stream(self, stream: _SentStream, send: Send, gone: Receive | None) -> None:
+        try:
+            async with _watched(gone) as has_left:
+                async for piece in _all(stream):
+                    await asyncio.sleep(0)  # nothing else lets the watch look once nobody reads
+                    if has_left():
+                        raise ClientLeft
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    self.sent += len(piece)
+        finally:
+            await _close(stream.rest)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def prepare(response: Response, method: str, files: HeldFiles) -> Outgoing:
@@ -103,7 +120,8 @@ async def _body(response: Response, files: HeldFiles) -> bytes | _SentFile | _Se
         case FileBody() as file:
             return _SentFile(files.path_for(file))
         case StreamBody(chunks, size):
-            return _SentStream(await anext(chunks, b""), chunks, size)
+            pieces = _promised(chunks, size)
+            return _SentStream(await anext(pieces, b""), pieces)
 
 
 def _headers(response: Response) -> list[tuple[bytes, bytes]]:
@@ -121,23 +139,23 @@ def _header(name: str, value: str) -> tuple[bytes, bytes]:
     return name.encode("latin-1"), value.encode("latin-1")
 
 
-async def _send_stream(stream: _SentStream, send: Send, gone: Receive | None) -> int:
-    sent = 0
+async def _promised(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+    """The pieces, each once the next one is there: no client has all when the end was a failure."""
+    left, held = size, b""
     try:
-        async with _watched(gone) as has_left:
-            async for piece in _all(stream):
-                sent += len(piece)
-                if sent > stream.size:
-                    raise StreamBroken(f"more than the {stream.size} bytes promised")
-                if has_left():
-                    raise StreamBroken(f"the client left after {sent} bytes")
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        async for piece in chunks:
+            left -= len(piece)
+            if left < 0:
+                raise StreamBroken(f"more than the {size} bytes promised")
+            if held:
+                yield held
+            held = piece
+        if left:
+            raise StreamBroken(f"{size - left} bytes of the {size} promised")
+        if held:
+            yield held
     finally:
-        await _close(stream.rest)
-    if sent < stream.size:
-        raise StreamBroken(f"{sent} bytes of the {stream.size} promised")
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-    return sent
+        await _close(chunks)
 
 
 async def _all(stream: _SentStream) -> AsyncIterator[bytes]:
@@ -153,12 +171,11 @@ async def _watched(gone: Receive | None) -> AsyncIterator[Callable[[], bool]]:
     if gone is None:
         yield lambda: False
         return
-    async with asyncio.TaskGroup() as group:
-        watch = group.create_task(_until_gone(gone))
-        try:
-            yield watch.done
-        finally:
-            watch.cancel()
+    watch = asyncio.ensure_future(_until_gone(gone))
+    try:
+        yield watch.done
+    finally:
+        watch.cancel()
 
 
 async def _until_gone(gone: Receive) -> None:
