@@ -111,6 +111,7 @@ def _address(text: str) -> str:
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(bare))
+        address = ipaddress.ip_address(bare)
     except ValueError:
         return ""
+    return "" if "%" in bare else str(address)  # a zone may be any text, and is another machine's
