@@ -106,9 +106,9 @@ class RequestLog:
             "http.response.status": exchange.status,
             "http.response.written": exchange.sent,
             "http.response.duration": f"{exchange.duration_s * 1000:.3f}ms",
-            **exchange.notes,
         }
         sometimes = {
+            **exchange.notes,
             "http.request.referer": exchange.referer,
             "http.request.contenttype": exchange.content_type,
             "http.response.contenttype": exchange.response_type,
