@@ -6,7 +6,7 @@ not printable ASCII is escaped, so that no line can be forged and no terminal be
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from typing import Final
 
@@ -17,6 +17,10 @@ Fields = Mapping[str, object]
 LineFormat = Callable[[datetime, str, str, Fields], str]
 """Makes a line of a moment, a level, a message and fields, whose names are the caller's own."""
 
+_MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
 _ACCESS_UNSAFE: Final = re.compile(r'[^\x20-\x7e]|["\\]')
 
 
@@ -61,7 +65,7 @@ def combined(
 ) -> str:
     """A line of the access log in Apache's combined form. The moment is told with its offset."""
     return (
-        f"{_access(remote)} - {_access(user)} [{moment:%d/%b/%Y:%H:%M:%S %z}] "
+        f"{_access(remote)} - {_access(user)} [{_access_stamp(moment)}] "
         f'"{_access(request_line)}" {status} {sent} "{_access(referer)}" "{_access(user_agent)}"'
     )
 
@@ -93,10 +97,21 @@ def _line(line: str) -> str:
     return line.replace("\x7f", "\\u007f")
 
 
+def _access_stamp(moment: datetime) -> str:
+    """As strftime would, in a third of its time and in any locale."""
+    offset = "+0000" if moment.tzinfo is UTC else f"{moment:%z}"
+    return (
+        f"{moment.day:02}/{_MONTHS[moment.month - 1]}/{moment.year}:"
+        f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} {offset}"
+    )
+
+
 def _access(value: str) -> str:
-    value = cut(value)
     if not value:
         return "-"
+    value = cut(value)
+    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
+        return value
     return _ACCESS_UNSAFE.sub(_escaped, value)
 
 
