@@ -6,8 +6,7 @@ ours to order, and one worker may listen on several addresses.
 
 import asyncio
 import socket
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
 from granian._granian import SocketHolder
@@ -26,6 +25,9 @@ CONNECTIONS_MAX: Final = 4_096
 """Connections of one worker on one address; more wait in the kernel."""
 
 RUNTIME_THREADS: Final = 2
+
+CUT_S: Final = 2.0
+"""Seconds that requests have to put their things in order once their time is over."""
 
 _HTTP2: Final = HTTP2Settings(
     initial_connection_window_size=16 * 1024 * 1024,
@@ -65,12 +67,26 @@ class HttpServer:
         """Accept nothing more and let what runs finish; False when the time was too short."""
         for server in self._servers:
             server.stop()  # type: ignore[no-untyped-call]  # granian leaves it without types
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await asyncio.gather(*self._running)
-                await self._edge.idle()
-                return True
+        return await _within(seconds, self._finished())
+
+    async def cut(self) -> None:
+        """Cancel the requests that still run, and give them a moment for what they hold."""
+        self._edge.cut()
+        await _within(CUT_S, self._edge.idle())
+
+    async def _finished(self) -> None:
+        await asyncio.wait(self._running)  # and not gather: the server's tasks bear no cancelling
+        await self._edge.idle()
+
+
+async def _within(seconds: float, work: Awaitable[None]) -> bool:
+    """Whether the work was done in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
         return False
+    return True
 
 
 class _Embedded(Server):

@@ -25,9 +25,6 @@ from layerstore.telemetry.logs import Exchange, LogSettings, RequestLog, log_pro
 from layerstore.telemetry.page import Counter, Page
 from layerstore.web.asgi import Edge
 
-CANCEL_S: Final = 2.0
-"""Seconds that requests have to put their things in order once their time is over."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -67,7 +64,7 @@ async def _serve_until(stop: asyncio.Event, server: HttpServer, drain_s: float) 
         return 1
     if not await server.drain(drain_s):
         _log.warning("transfers that took longer than %g s are cut", drain_s)
-        await _cancel_requests()
+        await server.cut()
     return 0
 
 
@@ -85,15 +82,6 @@ def _stop_requested(control: int) -> asyncio.Event:
 def _parent_gone(loop: asyncio.AbstractEventLoop, control: int, stop: asyncio.Event) -> None:
     loop.remove_reader(control)
     stop.set()
-
-
-async def _cancel_requests() -> None:
-    """Let handlers that still run leave things as they should be."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    if others:
-        await asyncio.wait(others, timeout=CANCEL_S)
 
 
 class _Teller:

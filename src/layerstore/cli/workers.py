@@ -90,9 +90,13 @@ class Workers:
         self._exchanging = asyncio.Lock()
 
     async def start(self) -> bool:
-        """Start all; False when one of them does not come to work."""
-        hired = await asyncio.gather(*(self._hire(place) for place in range(len(self._places))))
-        return all(hired)
+        """Start all; False when none comes to work. A place that stays empty is filled later."""
+        places = range(len(self._places))
+        hired = await asyncio.gather(*(self._hire(place) for place in places))
+        for place in places:
+            if any(hired) and not hired[place]:
+                self._spawn(self._fill(place))
+        return any(hired)
 
     async def exchange(self, plan: Assignment) -> bool:
         """Replace the workers one by one; False, with those that are left, if a new one fails."""
@@ -146,13 +150,13 @@ class Workers:
         self._free_slots.add(worker.slot)
         if self._places[worker.place] is worker and not self._leaving.is_set():
             _log.error("worker %d %s; another one takes its place", worker.process.pid, _end(code))
-            await self._replace(worker)
+            self._places[worker.place] = None
+            if self._clock.monotonic() - worker.began > LIVED_LONG_S:
+                self._pauses[worker.place] = 0.0
+            await self._fill(worker.place)
 
-    async def _replace(self, worker: Worker) -> None:
-        place = worker.place
-        self._places[place] = None
-        if self._clock.monotonic() - worker.began > LIVED_LONG_S:
-            self._pauses[place] = 0.0
+    async def _fill(self, place: int) -> None:
+        """Put a worker at an empty place, however often that has to be tried."""
         while not self._leaving.is_set() and self._places[place] is None:
             await self._pause(place)
             if self._leaving.is_set() or await self._hire(place):

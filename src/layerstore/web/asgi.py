@@ -83,25 +83,32 @@ class Edge:
         self._draining = draining
         self._trusted = trusted
         self._files = HeldFiles()
-        self._running = 0
+        self._running: set[asyncio.Task[object]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(f"{scope['type']} is not spoken here")
-        self._running += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
         self._idle.clear()
         try:
             await self._serve(scope, receive, send)
         finally:
-            self._running -= 1
+            self._running.discard(task)
             if not self._running:
                 self._idle.set()
 
     async def idle(self) -> None:
         """Return when no request is being handled, also none whose client is gone."""
         await self._idle.wait()
+
+    def cut(self) -> None:
+        """Cancel what is being handled, so that handlers can leave things as they should be."""
+        for task in self._running:
+            task.cancel()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = self._clock.monotonic()
