@@ -52,6 +52,7 @@ from layerstore.oci.name import (
     parse_name,
     parse_reference,
 )
+from layerstore.oci.tarsum import parse_digest
 from layerstore.registry.paths import is_upload_id
 
 QUERY_FIELDS_MAX: Final = 1_000
@@ -232,11 +233,11 @@ def _list_referrers(address: Address, query: Query) -> Call:
 
 
 def _get_blob(address: Address, query: Query) -> Call:
-    return GetBlob(_name(address), Digest.parse(address.last))
+    return GetBlob(_name(address), parse_digest(address.last))
 
 
 def _delete_blob(address: Address, query: Query) -> Call:
-    return DeleteBlob(_name(address), Digest.parse(address.last))
+    return DeleteBlob(_name(address), parse_digest(address.last))
 
 
 def _get_manifest(address: Address, query: Query) -> Call:

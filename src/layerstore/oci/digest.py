@@ -49,6 +49,11 @@ class Digest(str):
     def hex(self) -> str:
         return self.partition(":")[2]
 
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The folders that a link of it is found in."""
+        return self.algorithm, self.hex
+
 
 class Hasher(Protocol):
     """Hashing in progress. `update` may run in a thread; one call at a time."""

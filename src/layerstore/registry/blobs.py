@@ -14,6 +14,7 @@ from layerstore.oci.digest import Digest, Verifier
 from layerstore.oci.errors import BlobUnknown
 from layerstore.oci.hashstate import new_hasher
 from layerstore.oci.name import Name
+from layerstore.oci.tarsum import TarSum
 from layerstore.registry.links import LinkStore
 from layerstore.registry.paths import BlobData, LayerLink, LayersKeep
 from layerstore.registry.streams import verified
@@ -108,7 +109,10 @@ class LinkedBlobs:
         self._links = links
 
     async def stat(self, digest: Digest) -> Blob:
-        """The blob, if this repository links to it and its data is there; else BlobUnknown."""
+        """The blob, if this repository links to it and its data is there; else BlobUnknown.
+
+        What is asked for by a TarSum is handed out under its own digest, which says what it is.
+        """
         target = await self._links.read(LayerLink(self._name, digest).path)
         if target is None:
             raise BlobUnknown({"digest": digest})
@@ -116,7 +120,8 @@ class LinkedBlobs:
         if size is None:
             _log.warning("%s links to a blob whose data is gone: %s", self._name, target)
             raise BlobUnknown({"digest": digest})
-        return self._blobs.blob(digest, target, size)
+        shown = target if isinstance(digest, TarSum) else digest
+        return self._blobs.blob(shown, target, size)
 
     async def has(self, digest: Digest) -> bool:
         try:

@@ -9,11 +9,13 @@ from layerstore.registry.blobs import BlobStore, LinkedBlobs
 from layerstore.registry.links import LinkStore
 from layerstore.registry.locks import Locks
 from layerstore.registry.manifests import UNTAGS_AT_ONCE, ManifestStore
+from layerstore.registry.notary import Notary
 from layerstore.registry.paths import MANIFESTS_FOLDER, REPOSITORIES
 from layerstore.registry.references import ManifestRules
 from layerstore.registry.referrers import Referrers
 from layerstore.registry.repository import Repository
 from layerstore.registry.revisions import RevisionStore
+from layerstore.registry.signatures import SignatureStore
 from layerstore.registry.tags import TagStore
 from layerstore.registry.uploads import UploadStore
 from layerstore.storage.driver import StorageDriver
@@ -33,6 +35,7 @@ class LocalRegistry:
         clock: Clock,
         rules: ManifestRules | None = None,
         *,
+        notary: Notary | None = None,
         states_since: datetime | None = None,
         untags_at_once: int = UNTAGS_AT_ONCE,
     ) -> None:
@@ -40,6 +43,7 @@ class LocalRegistry:
         self._locks = locks
         self._clock = clock
         self._rules = rules if rules is not None else ManifestRules()
+        self._notary = notary if notary is not None else Notary(clock)
         self._states_since = states_since
         self._untags_at_once = untags_at_once
         self._blobs = BlobStore(driver)
@@ -60,6 +64,8 @@ class LocalRegistry:
             revisions,
             tags,
             referrers,
+            SignatureStore(name, driver, self._blobs, links),
+            self._notary,
             locks,
             self._rules,
             self._untags_at_once,

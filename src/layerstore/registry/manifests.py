@@ -1,11 +1,12 @@
 """ManifestStore: verify, put, get, delete — and the order in which things are written.
 
-    put:     content → `_layers` → revision link → referrer → tags          (I3)
-    delete:  tags → referrer → revision link                               (the other way)
+    put:     content → `_layers` → revision link → signatures → referrer → tags      (I3)
+    delete:  tags → referrer → signatures → revision link                  (the other way)
 
 What a crash leaves in between is harmless: content that nobody sees, a revision without its tag,
 a referrer entry whose revision is gone. A put and a delete of one revision, or of one tag, never
-cross: both hold its key.
+cross: both hold its key. Of schema 1 the payload is what is kept; the notary takes documents apart
+and puts them together.
 """
 
 import asyncio
@@ -16,16 +17,27 @@ from typing import Any, Final
 
 import msgspec
 
+from layerstore.oci.descriptor import SCHEMA1
 from layerstore.oci.digest import CANONICAL, Digest
-from layerstore.oci.errors import DigestInvalid, ManifestInvalid, ManifestUnknown
+from layerstore.oci.errors import (
+    DigestInvalid,
+    ManifestInvalid,
+    ManifestUnknown,
+    RegistryError,
+    SeveralErrors,
+    raise_all,
+)
 from layerstore.oci.manifest import Manifest, parse
 from layerstore.oci.name import Name, Reference, Tag
+from layerstore.oci.schema1 import is_schema1
 from layerstore.registry.blobs import BlobStore, LinkedBlobs
 from layerstore.registry.locks import Locks
+from layerstore.registry.notary import Notary, Submission, Witness
 from layerstore.registry.paths import layers_folder
 from layerstore.registry.references import ManifestRules, ReferenceCheck
 from layerstore.registry.referrers import Referrers, fallback_tag
-from layerstore.registry.revisions import RevisionStore, StoredManifest
+from layerstore.registry.revisions import RevisionStore, StoredManifest, signed_by
+from layerstore.registry.signatures import SignatureStore
 from layerstore.registry.tags import TagStore
 from layerstore.storage.driver import PathNotFound, StorageDriver
 
@@ -56,6 +68,8 @@ class ManifestStore:
         revisions: RevisionStore,
         tags: TagStore,
         referrers: Referrers,
+        signatures: SignatureStore,
+        notary: Notary,
         locks: Locks,
         rules: ManifestRules,
         untags_at_once: int = UNTAGS_AT_ONCE,
@@ -67,16 +81,30 @@ class ManifestStore:
         self._revisions = revisions
         self._tags = tags
         self._referrers = referrers
+        self._signatures = signatures
+        self._notary = notary
         self._locks = locks
         self._rules = rules
         self._untags_at_once = untags_at_once
         self._check = ReferenceCheck(rules, linked, revisions)
 
     async def get(self, reference: Reference) -> StoredManifest:
-        """The manifest that a tag leads to, or that has the digest. Raises ManifestUnknown."""
-        if isinstance(reference, Digest):
-            return await self._revision(reference)
-        return await self._revision(await self._tags.current(reference))
+        """The manifest that a tag leads to, or that has the digest. Raises ManifestUnknown.
+
+        One of schema 1 comes with its signatures, so that its bytes are more than the digest's.
+        """
+        digest = reference if isinstance(reference, Digest) else await self._tags.current(reference)
+        stored = await self._revision(digest)
+        if stored.media_type != SCHEMA1:
+            return stored
+        signatures = await self._signatures.get(digest)
+        return signed_by(stored, self._notary.issue(stored.content, signatures))
+
+    async def witnesses(self, digest: Digest) -> list[Witness]:
+        """The signatures that are kept of a revision, judged. Raises ManifestUnknown."""
+        stored = await self._revision(digest)
+        signatures = await self._signatures.get(digest)
+        return [self._notary.judge(stored.content, signature) for signature in signatures]
 
     async def _revision(self, digest: Digest) -> StoredManifest:
         stored = await self._revisions.get(digest)
@@ -97,31 +125,49 @@ class ManifestStore:
 
         `digest` is what the content must have; without, it gets one of `algorithm`. Raises
         DigestInvalid, ManifestInvalid, Denied, ManifestBlobUnknown or several at once, and then
-        nothing is stored. When this returns, all of it is durable (I5).
+        nothing is stored; for schema 1 also MediaTypeUnsupported, ManifestUnverified, NameInvalid
+        and TagInvalid. When this returns, all of it is durable (I5).
         """
-        manifest = parse(content, media_type, references_max=self._rules.references_max)
-        found = Digest.of(content, digest.algorithm if digest else algorithm)
+        submission = self._receive(content, media_type, tags)
+        found = Digest.of(submission.content, digest.algorithm if digest else algorithm)
         if digest is not None and digest != found:
             raise DigestInvalid({"expected": digest, "found": found})
-        await self._check.check(manifest)
-        await self._place(found, content, manifest, tags)
+        await self._verify(submission)
+        await self._place(found, submission, tags)
+        manifest = submission.manifest
         subject = manifest.subject.digest if manifest.subject is not None else None
         return Placed(found, manifest.media_type, subject)
 
-    async def _place(
-        self, digest: Digest, content: bytes, manifest: Manifest, tags: Sequence[Tag]
-    ) -> None:
-        async with self._locks.digest(self._name, digest), self._locks.tags(self._name, tags):
-            await self._write(digest, content, manifest, tags)
+    def _receive(self, content: bytes, media_type: str | None, tags: Sequence[Tag]) -> Submission:
+        limit = self._rules.references_max
+        if is_schema1(content, media_type):
+            return self._notary.receive(content, self._name, tags, layers_max=limit)
+        return Submission(content, parse(content, media_type, references_max=limit))
 
-    async def _write(
-        self, digest: Digest, content: bytes, manifest: Manifest, tags: Sequence[Tag]
-    ) -> None:
-        await self._blobs.put(digest, content)
+    async def _verify(self, submission: Submission) -> None:
+        """Raise what is wrong in the document together with what is wrong with its references."""
+        errors = list(submission.errors)
+        try:
+            await self._check.check(submission.manifest)
+        except SeveralErrors as several:
+            errors += several.errors
+        except RegistryError as error:
+            errors.append(error)
+        raise_all(errors)
+
+    async def _place(self, digest: Digest, submission: Submission, tags: Sequence[Tag]) -> None:
+        async with self._locks.digest(self._name, digest), self._locks.tags(self._name, tags):
+            await self._signatures.check_room(digest, submission.signatures)
+            await self._write(digest, submission, tags)
+
+    async def _write(self, digest: Digest, submission: Submission, tags: Sequence[Tag]) -> None:
+        await self._blobs.put(digest, submission.content)
         await self._see_to_layers_folder()
         await self._revisions.link(digest)
-        if manifest.subject is not None:
-            await self._referrers.add(manifest.subject.digest, digest)
+        await self._signatures.put(digest, submission.signatures)
+        subject = submission.manifest.subject
+        if subject is not None:
+            await self._referrers.add(subject.digest, digest)
         for tag in tags:
             await self._tags.set(tag, digest)
 
@@ -143,6 +189,7 @@ class ManifestStore:
             await self._untag(digest)
             if manifest is not None and manifest.subject is not None:
                 await self._referrers.remove(manifest.subject.digest, digest)
+            await self._signatures.remove(digest)
             await self._revisions.unlink(digest)
         if manifest is not None and manifest.subject is not None:
             await self._drop_from_fallback(manifest.subject.digest, digest)
@@ -180,7 +227,7 @@ class ManifestStore:
             return
         if content:
             digest = Digest.of(content, stored.digest.algorithm)
-            await self._place(digest, content, parse(content, stored.media_type), [tag])
+            await self._place(digest, Submission(content, parse(content, stored.media_type)), [tag])
         else:
             await self._tags.delete_if_leads_to(tag, stored.digest)
 

@@ -5,6 +5,7 @@
     └── repositories/<name>/
         ├── _layers/
         │   ├── <alg>/<hex>/link                                     LayerLink
+        │   ├── tarsum/<version>/<alg>/<hex>/link                    LayerLink, of a TarSum
         │   └── keep                                                 LayersKeep
         ├── _manifests/
         │   ├── revisions/<alg>/<hex>/link                           RevisionLink
@@ -28,6 +29,7 @@ from typing import Final, NamedTuple, TypeAlias
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import DigestInvalid, NameInvalid
 from layerstore.oci.name import Name, Tag, is_tag, parse_name
+from layerstore.oci.tarsum import TarSum
 
 PREFIX: Final = "/docker/registry/v2"
 BLOBS: Final = f"{PREFIX}/blobs"
@@ -245,6 +247,8 @@ def _recognise_in_repository(segments: list[str]) -> Recognised | None:
             return LayersKeep(name)
         case ["_layers", algorithm, hexadecimal, "link"]:
             return LayerLink(name, _joined(algorithm, hexadecimal))
+        case ["_layers", "tarsum", version, algorithm, hexadecimal, "link"]:
+            return LayerLink(name, TarSum.from_segments(version, algorithm, hexadecimal))
         case ["_manifests", *rest]:
             return _recognise_manifest(name, rest)
         case ["_uploads", upload_id, *rest] if is_upload_id(upload_id):
@@ -283,7 +287,7 @@ def _is_offset(text: str) -> bool:
 
 
 def _split(digest: Digest) -> str:
-    return digest.replace(":", "/", 1)
+    return "/".join(digest.segments)
 
 
 def _joined(algorithm: str, hexadecimal: str) -> Digest:

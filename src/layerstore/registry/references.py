@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from layerstore.oci.descriptor import SCHEMA1_SIGNED
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import (
     Denied,
@@ -40,6 +41,7 @@ _IMAGE_CONFIGS: Final = frozenset(
     {
         "application/vnd.docker.container.image.v1+json",
         "application/vnd.oci.image.config.v1+json",
+        SCHEMA1_SIGNED,  # stands for itself: it has no configuration beside it
     }
 )
 _PLUGIN_CONFIG: Final = "application/vnd.docker.plugin.v1+json"
@@ -90,9 +92,11 @@ class ReferenceCheck:
             await self._check_depth(manifest)
 
     def _check_class(self, manifest: Manifest) -> None:
-        if not self._rules.classes or manifest.config is None:
+        if not self._rules.classes:
             return
-        kind = manifest.config.media_type
+        kind = manifest.media_type if manifest.config is None else manifest.config.media_type
+        if manifest.config is None and kind != SCHEMA1_SIGNED:
+            return
         allowed = ("image" in self._rules.classes and kind in _IMAGE_CONFIGS) or (
             "plugin" in self._rules.classes and kind == _PLUGIN_CONFIG
         )

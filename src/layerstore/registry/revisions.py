@@ -7,6 +7,7 @@ of the original wrote that link below `_layers` by mistake, and such trees are r
 import logging
 from dataclasses import dataclass
 
+from layerstore.oci.descriptor import SCHEMA1_SIGNED
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import ManifestInvalid
 from layerstore.oci.manifest import MANIFEST_BYTES_MAX, media_type_of
@@ -25,6 +26,11 @@ class StoredManifest:
     digest: Digest
     media_type: str
     content: bytes
+
+
+def signed_by(stored: StoredManifest, document: bytes) -> StoredManifest:
+    """A schema 1 manifest as it is sent: under the digest of its payload alone."""
+    return StoredManifest(stored.digest, SCHEMA1_SIGNED, document)
 
 
 class RevisionStore:
