@@ -17,15 +17,24 @@ from layerstore.auth.access import Authority, OpenAuthority
 from layerstore.clock import Clock
 from layerstore.config import Config, ConfigError
 from layerstore.oci.errors import RegistryError
+from layerstore.oci.keys import (
+    CHANCE_BYTES,
+    KeyInvalid,
+    PrivateKey,
+    new_private_key,
+    private_key,
+)
+from layerstore.registry.downgrade import Downgrade
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.locks import FileLocks, Locks, ProcessLocks
 from layerstore.registry.manifests import UNTAGS_AT_ONCE
+from layerstore.registry.notary import Notary
 from layerstore.registry.references import ManifestRules, pattern_of
 from layerstore.storage.driver import StorageDriver, StorageError
 from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver
-from layerstore.storage.ours import SECRET_BYTES, kept_secret, own_folder
+from layerstore.storage.ours import SCHEMA1_KEY, SECRET_BYTES, kept, kept_secret, own_folder
 from layerstore.telemetry.page import Page
 from layerstore.web.message import Request, Response
 
@@ -61,8 +70,9 @@ class App:
 def build(config: Config, page: Page, clock: Clock) -> App:
     """The application that a configuration describes. Raises ConfigError, StorageError."""
     driver = open_driver(config, clock)
-    registry = _registry(config, driver, clock)
-    api = Api(registry, _authority(config), _options(config))
+    notary = open_notary(config, clock)
+    registry = _registry(config, driver, clock, notary)
+    api = Api(registry, _authority(config), _options(config), downgrade=_downgrade(config, notary))
     return App(api, driver)
 
 
@@ -71,7 +81,17 @@ def open_registry(config: Config, clock: Clock) -> LocalRegistry:
 
     Raises ConfigError, StorageError.
     """
-    return _registry(config, open_driver(config, clock), clock)
+    return _registry(config, open_driver(config, clock), clock, open_notary(config, clock))
+
+
+def open_notary(config: Config, clock: Clock) -> Notary:
+    """Who signs and verifies schema 1. Raises ConfigError when its key cannot be used."""
+    settings, folder = config.compatibility.schema1, storage_folder(config)
+    if settings.signingkeyfile:
+        given = _given_key(Path(settings.signingkeyfile))
+        return Notary(clock, takes_pushes=settings.enabled, key=lambda: given)
+    key = (lambda: _kept_key(folder, clock)) if folder else None
+    return Notary(clock, takes_pushes=settings.enabled, key=key)
 
 
 def settle(config: Config, clock: Clock) -> Config:
@@ -122,13 +142,48 @@ def _unobserved(driver: str, action: str, seconds: float) -> None:
     """Nobody asked for figures."""
 
 
-def _registry(config: Config, driver: StorageDriver, clock: Clock) -> LocalRegistry:
+def _given_key(path: Path) -> PrivateKey:
+    where = f"compatibility.schema1.signingkeyfile: {path}"
+    try:
+        return private_key(path.read_bytes())
+    except OSError as error:
+        reason = (error.strerror or "input or output failed").lower()
+        raise ConfigError(f"{where}: {reason}") from error
+    except KeyInvalid as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _kept_key(folder: Path, clock: Clock) -> PrivateKey:
+    """The key that the storage folder keeps, made when it is needed first.
+
+    A folder that cannot be written, or a damaged file, is no reason to serve nothing: the key is
+    one for this process then.
+    """
+
+    def made() -> PrivateKey:
+        return new_private_key(clock.token(CHANCE_BYTES))
+
+    try:
+        return private_key(kept(folder, SCHEMA1_KEY, lambda: made().as_pem(), clock.new_id))
+    except (OSError, KeyInvalid) as error:
+        _log.warning("the key that signs schema 1 manifests is not kept: %s", error)
+        return made()
+
+
+def _downgrade(config: Config, notary: Notary) -> Downgrade | None:
+    if not config.compatibility.schema1.enabled:
+        return None
+    return Downgrade(notary, writes=not config.storage.maintenance.readonly.enabled)
+
+
+def _registry(config: Config, driver: StorageDriver, clock: Clock, notary: Notary) -> LocalRegistry:
     folder = storage_folder(config)
     return LocalRegistry(
         driver,
         _locks(folder, clock),
         clock,
         _rules(config),
+        notary=notary,
         states_since=machine_start() if folder else None,
         untags_at_once=config.storage.tag.concurrencylimit or UNTAGS_AT_ONCE,
     )

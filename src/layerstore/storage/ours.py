@@ -14,6 +14,9 @@ from uuid import UUID
 SECRET_BYTES: Final = 32
 """Bytes of a secret that is made."""
 
+SCHEMA1_KEY: Final = "schema1-key"
+"""The file with the key that this registry signs schema 1 manifests by."""
+
 _OWN_MODE: Final = 0o700
 
 
@@ -25,26 +28,28 @@ def own_folder(root: Path) -> Path:
 
 
 def kept_secret(root: Path, new_secret: Callable[[int], bytes], new_id: Callable[[], str]) -> str:
-    """The secret that all processes on this storage share: made once, then read.
+    """The secret that all processes on this storage share, as text. Raises OSError."""
+    content = kept(root, "secret", lambda: new_secret(SECRET_BYTES).hex().encode(), new_id)
+    return content.decode("ascii").strip()
 
-    The first of several who make one at the same moment wins. Raises OSError.
+
+def kept(root: Path, name: str, make: Callable[[], bytes], new_id: Callable[[], str]) -> bytes:
+    """What the file of that name in our folder holds: made once, then read, for this user only.
+
+    The first of several who make it at the same moment wins. Raises OSError.
     """
-    path = own_folder(root) / "secret"
+    path = own_folder(root) / name
     with suppress(FileNotFoundError):
-        return _read(path)
-    draft = path.with_name(f"secret.{UUID(new_id())}.tmp")
-    _write(draft, new_secret(SECRET_BYTES).hex().encode())
+        return path.read_bytes()
+    draft = path.with_name(f"{name}.{UUID(new_id())}.tmp")
+    _write(draft, make())
     try:
         with suppress(FileExistsError):
             path.hardlink_to(draft)
     finally:
         draft.unlink()
     _sync_folder(path.parent)
-    return _read(path)
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="ascii").strip()
+    return path.read_bytes()
 
 
 def _write(path: Path, content: bytes) -> None:
