@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
@@ -104,12 +105,7 @@ class PublicKey:
     @cached_property
     def id(self) -> str:
         """Twelve groups of four letters and digits (registry-facts §1.10)."""
-        der = self.key.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        text = base64.b32encode(hashlib.sha256(der).digest()[:_KEY_ID_BYTES]).decode()
-        groups = range(0, len(text), _KEY_ID_GROUP)
-        return ":".join(text[at : at + _KEY_ID_GROUP] for at in groups)
+        return key_id(self.key)
 
     @property
     def algorithms(self) -> tuple[str, ...]:
@@ -195,6 +191,16 @@ class PrivateKey:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
+
+
+def key_id(key: PublicKeyTypes) -> str:
+    """The id of a public key of any kind: of its SubjectPublicKeyInfo (registry-facts §1.10)."""
+    der = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    text = base64.b32encode(hashlib.sha256(der).digest()[:_KEY_ID_BYTES]).decode()
+    groups = range(0, len(text), _KEY_ID_GROUP)
+    return ":".join(text[at : at + _KEY_ID_GROUP] for at in groups)
 
 
 def encode(content: bytes) -> str:
