@@ -2,7 +2,9 @@
 
 import base64
 import binascii
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_NOBODY: Final = base64.b64encode(b":").decode()
 
 
 class Credentials(NamedTuple):
@@ -10,6 +12,14 @@ class Credentials(NamedTuple):
 
     user: str
     password: bytes
+
+
+def names_nobody(authorization: str | None) -> bool:
+    """Whether no credentials of any kind were sent; an empty name with no password are none."""
+    if not authorization:
+        return True
+    scheme, _, encoded = authorization.partition(" ")
+    return scheme.lower() == "basic" and encoded.strip() == _NOBODY
 
 
 def parse_basic(authorization: str | None) -> Credentials | None:

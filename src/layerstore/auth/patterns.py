@@ -11,7 +11,8 @@ number of whole segments, `{user}` for one segment that is the caller's name.
 """
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 PATTERN_LENGTH_MAX: Final = 512
@@ -54,7 +55,7 @@ class Pattern:
             return at
         return at + 1 if _one_fits(part, segment, user) else None
 
-    def _over_deep(self, places: Set[int]) -> Set[int]:
+    def _over_deep(self, places: AbstractSet[int]) -> AbstractSet[int]:
         """`**` may stand for nothing, save at the end, where it is what lies below."""
         reached = set(places)
         for at, part in enumerate(self._parts[:-1]):
