@@ -94,19 +94,20 @@ class ManifestStore:
         One of schema 1 comes with its signatures, so that its bytes are more than the digest's.
         """
         digest = reference if isinstance(reference, Digest) else await self._tags.current(reference)
-        stored = await self._revision(digest)
-        if stored.media_type != SCHEMA1:
-            return stored
+        kept = await self.kept(digest)
+        if kept.media_type != SCHEMA1:
+            return kept
         signatures = await self._signatures.get(digest)
-        return signed_by(stored, self._notary.issue(stored.content, signatures))
+        return signed_by(kept, self._notary.issue(kept.content, signatures))
 
     async def witnesses(self, digest: Digest) -> list[Witness]:
         """The signatures that are kept of a revision, judged. Raises ManifestUnknown."""
-        stored = await self._revision(digest)
+        kept = await self.kept(digest)
         signatures = await self._signatures.get(digest)
-        return [self._notary.judge(stored.content, signature) for signature in signatures]
+        return [self._notary.judge(kept.content, signature) for signature in signatures]
 
-    async def _revision(self, digest: Digest) -> StoredManifest:
+    async def kept(self, digest: Digest) -> StoredManifest:
+        """The revision as it is stored: of schema 1 the payload. Raises ManifestUnknown."""
         stored = await self._revisions.get(digest)
         if stored is None:
             raise ManifestUnknown({"name": self._name, "revision": digest})
