@@ -225,6 +225,7 @@ def _payload(document: bytes, form: Form) -> bytes:
         )
     try:
         payload = document[: form.length] + decode(form.tail)
+        payload.decode()
         members = _MEMBERS.decode(payload)
     except (ValueError, RecursionError):
         raise ManifestInvalid(message="what the signatures cover is no document") from None

@@ -37,7 +37,7 @@ def host(kind: str = "P-256", number: int = 0) -> PrivateKey:
     return PrivateKey(ec.generate_private_key(_CURVES[kind]))
 
 
-def payload(name: str = "library/alpine", tag: str = "latest", **members: Any) -> bytes:
+def payload(name: object = "library/alpine", tag: object = "latest", **members: Any) -> bytes:
     """A manifest with one layer, indented as programs in Go write it; None leaves a member out."""
     whole = {
         "schemaVersion": 1,
