@@ -13,9 +13,14 @@ from msgspec import structs
 
 from layerstore.api.dispatch import Api
 from layerstore.api.options import ApiOptions
-from layerstore.auth.access import Authority, OpenAuthority
+from layerstore.auth.access import Authority, AuthorityUnusable, OpenAuthority
+from layerstore.auth.htpasswd import HtpasswdAuthority
+from layerstore.auth.policies import PolicyAuthority, checked_rules
+from layerstore.auth.silly import SillyAuthority
+from layerstore.auth.token import TokenAuthority, TokenSettings
 from layerstore.clock import Clock
 from layerstore.config import Config, ConfigError
+from layerstore.config.auth import Auth, Token
 from layerstore.oci.errors import RegistryError
 from layerstore.oci.keys import (
     CHANCE_BYTES,
@@ -72,7 +77,9 @@ def build(config: Config, page: Page, clock: Clock) -> App:
     driver = open_driver(config, clock)
     notary = open_notary(config, clock)
     registry = _registry(config, driver, clock, notary)
-    api = Api(registry, _authority(config), _options(config), downgrade=_downgrade(config, notary))
+    api = Api(
+        registry, _authority(config, clock), _options(config), downgrade=_downgrade(config, notary)
+    )
     return App(api, driver)
 
 
@@ -98,8 +105,10 @@ def settle(config: Config, clock: Clock) -> Config:
     """The configuration with what all workers have to agree on: the secret of upload sessions.
 
     Without `http.secret` it is the one that the storage folder keeps, so that sessions outlive the
-    server; in memory it is a new one. Raises ConfigError where the folder cannot be written.
+    server; in memory it is a new one. A missing password file is made. Raises ConfigError where
+    the folder cannot be written or nobody could be let in.
     """
+    _authority(config, clock)
     if config.http.secret:
         return config
     folder = storage_folder(config)
@@ -221,8 +230,41 @@ def _rules(config: Config) -> ManifestRules:
     )
 
 
-def _authority(config: Config) -> Authority:
+def _authority(config: Config, clock: Clock) -> Authority:
+    """Who decides. Raises ConfigError."""
+    auth = config.auth
+    try:
+        authority = _check_of_callers(auth, clock)
+        if not auth.policies:
+            return authority
+        rules = checked_rules([structs.asdict(rule) for rule in auth.policies], auth.groups)
+        return PolicyAuthority(authority, rules)
+    except AuthorityUnusable as error:
+        raise ConfigError(str(error)) from error
+
+
+def _check_of_callers(auth: Auth, clock: Clock) -> Authority:
+    if auth.htpasswd is not None:
+        return HtpasswdAuthority(Path(auth.htpasswd.path), auth.htpasswd.realm, clock)
+    if auth.token is not None:
+        return TokenAuthority(_token_settings(auth.token), clock)
+    if auth.silly is not None:
+        return SillyAuthority(auth.silly.realm, auth.silly.service)
     return OpenAuthority()
+
+
+def _token_settings(token: Token) -> TokenSettings:
+    return TokenSettings(
+        realm=token.realm,
+        service=token.service,
+        issuer=token.issuer,
+        bundle=Path(token.rootcertbundle) if token.rootcertbundle else None,
+        jwks=Path(token.jwks) if token.jwks else None,
+        algorithms=frozenset(token.signingalgorithms),
+        autoredirect=token.autoredirect,
+        autoredirect_path=token.autoredirectpath,
+        delete_scope=token.deletescope,
+    )
 
 
 def _options(config: Config) -> ApiOptions:

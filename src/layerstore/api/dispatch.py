@@ -31,7 +31,7 @@ from layerstore.api.calls import (
 from layerstore.api.discover import alive, discover, options, ping
 from layerstore.api.exchange import Downgrade, Exchange, UploadGate
 from layerstore.api.listings import list_repositories, list_tags
-from layerstore.api.locations import Locations
+from layerstore.api.locations import Locations, origin
 from layerstore.api.manifests import delete_manifest, get_manifest, put_manifest
 from layerstore.api.options import ApiOptions
 from layerstore.api.referrers import list_referrers
@@ -142,7 +142,7 @@ class Api:
         if call.public:
             return EverythingGranted()
         return await self._authority.authorize(
-            request.header("authorization"), call.wanted, request.peer
+            request.header("authorization"), call.wanted, request.peer, origin(request)
         )
 
     def _permit(self, call: Call) -> None:

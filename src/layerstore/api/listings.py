@@ -19,9 +19,16 @@ async def list_repositories(call: ListRepositories, exchange: Exchange) -> Respo
     n = options.catalog_page if call.page.n is None else call.page.n
     if n > options.catalog_entries_max:
         raise PaginationNumberInvalid({"n": n, "limit": options.catalog_entries_max})
-    names, more = await _take(exchange.registry.catalog(call.page.last), n)
+    names, more = await _take(_visible(call.page.last, exchange), n)
     following = ListRepositories(Page(n, names[-1])) if more else None
     return _listing({"repositories": names}, following, exchange)
+
+
+async def _visible(last: str, exchange: Exchange) -> AsyncIterator[str]:
+    """What the caller may read; a page is filled up by reading on (decisions 14)."""
+    async for name in exchange.registry.catalog(last):
+        if exchange.grant.sees(name):
+            yield name
 
 
 async def list_tags(call: ListTags, exchange: Exchange) -> Response:

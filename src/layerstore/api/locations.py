@@ -23,14 +23,17 @@ class Locations:
         target = self._prefix + build(call)
         if self._host is not None:
             return self._host + target
-        return _origin(request) + target if self._from_request else target
+        return origin(request) + target if self._from_request else target
 
     def absolute(self, call: Call, request: Request) -> str:
         """For those who hear of it elsewhere: events, documents."""
-        return (self._host or _origin(request)) + self._prefix + build(call)
+        return (self._host or origin(request)) + self._prefix + build(call)
 
 
-def _origin(request: Request) -> str:
-    """Empty, so that the URL is relative, when the client did not say which host it wanted."""
+def origin(request: Request) -> str:
+    """How the client addressed the registry: `https://host:port`.
+
+    Empty, so that a URL is relative, when the client did not say which host it wanted.
+    """
     host = request.header("host")
     return f"{request.scheme}://{host}" if host else ""

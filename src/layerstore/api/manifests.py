@@ -4,12 +4,13 @@ from layerstore.api import notices
 from layerstore.api.calls import DeleteManifest, GetManifest, PutManifest
 from layerstore.api.exchange import Exchange, Header
 from layerstore.api.negotiation import Accept, Rendering, choose
+from layerstore.auth.access import CREATE, OVERWRITE, REPOSITORY, Access, Grant
 from layerstore.oci.descriptor import INDEX_TYPES
 from layerstore.oci.digest import Digest
-from layerstore.oci.errors import ManifestUnknown, UrlTooLong
+from layerstore.oci.errors import Denied, ManifestUnknown, UrlTooLong
 from layerstore.oci.manifest import Target, parse
-from layerstore.oci.name import Tag
-from layerstore.registry.manifests import Placed
+from layerstore.oci.name import Name, Tag
+from layerstore.registry.manifests import Placed, TagPermit
 from layerstore.registry.repository import Repository
 from layerstore.registry.revisions import StoredManifest
 from layerstore.web.message import Response, read_whole
@@ -76,7 +77,11 @@ async def put_manifest(call: PutManifest, exchange: Exchange) -> Response:
         content = await read_whole(request.body, options.manifest_bytes_max)
     digest, tags = _wanted(call)
     placed = await exchange.repository(call.name).manifests.put(
-        content, request.header("content-type"), digest=digest, tags=tags
+        content,
+        request.header("content-type"),
+        digest=digest,
+        tags=tags,
+        permit=_tag_permit(call.name, exchange.grant),
     )
     return Response(201, _put_headers(call, placed, exchange))
 
@@ -85,6 +90,19 @@ def _wanted(call: PutManifest) -> tuple[Digest | None, tuple[Tag, ...]]:
     if isinstance(call.reference, Digest):
         return call.reference, call.tags
     return None, (call.reference,)
+
+
+def _tag_permit(name: Name, grant: Grant) -> TagPermit | None:
+    """None for whoever may do both, so that nothing has to be looked up."""
+    if all(grant.allows(Access(REPOSITORY, name, action)) for action in (CREATE, OVERWRITE)):
+        return None
+
+    def permit(tag: Tag, present: Digest | None) -> None:
+        access = Access(REPOSITORY, name, CREATE if present is None else OVERWRITE)
+        if not grant.allows(access):
+            raise Denied({"tag": tag, "action": access.action})
+
+    return permit
 
 
 def _put_headers(call: PutManifest, placed: Placed, exchange: Exchange) -> list[Header]:

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -54,6 +54,13 @@ class Placed:
     digest: Digest
     media_type: str
     subject: Digest | None = None
+
+
+class TagPermit(Protocol):
+    """Whether a tag may be let lead elsewhere, asked while nobody else can change it."""
+
+    def __call__(self, tag: Tag, present: Digest | None) -> None:
+        """`present` is where the tag leads now, None nowhere. Raises Denied."""
 
 
 class ManifestStore:
@@ -121,10 +128,12 @@ class ManifestStore:
         digest: Digest | None = None,
         tags: Sequence[Tag] = (),
         algorithm: str = CANONICAL,
+        permit: TagPermit | None = None,
     ) -> Placed:
         """Verify a manifest and make it a revision, and what the tags lead to.
 
-        `digest` is what the content must have; without, it gets one of `algorithm`. Raises
+        `digest` is what the content must have; without, it gets one of `algorithm`. `permit` is
+        asked about every tag that does not lead there already. Raises
         DigestInvalid, ManifestInvalid, Denied, ManifestBlobUnknown or several at once, and then
         nothing is stored; for schema 1 also MediaTypeUnsupported, ManifestUnverified, NameInvalid
         and TagInvalid. When this returns, all of it is durable (I5).
@@ -134,7 +143,7 @@ class ManifestStore:
         if digest is not None and digest != found:
             raise DigestInvalid({"expected": digest, "found": found})
         await self._verify(submission)
-        await self._place(found, submission, tags)
+        await self._place(found, submission, tags, permit)
         manifest = submission.manifest
         subject = manifest.subject.digest if manifest.subject is not None else None
         return Placed(found, manifest.media_type, subject)
@@ -156,10 +165,24 @@ class ManifestStore:
             errors.append(error)
         raise_all(errors)
 
-    async def _place(self, digest: Digest, submission: Submission, tags: Sequence[Tag]) -> None:
+    async def _place(
+        self,
+        digest: Digest,
+        submission: Submission,
+        tags: Sequence[Tag],
+        permit: TagPermit | None = None,
+    ) -> None:
         async with self._locks.digest(self._name, digest), self._locks.tags(self._name, tags):
+            if permit is not None:
+                await self._ask(permit, tags, digest)
             await self._signatures.check_room(digest, submission.signatures)
             await self._write(digest, submission, tags)
+
+    async def _ask(self, permit: TagPermit, tags: Sequence[Tag], digest: Digest) -> None:
+        for tag in tags:
+            present = await self._tags.present(tag)
+            if present != digest:
+                permit(tag, present)
 
     async def _write(self, digest: Digest, submission: Submission, tags: Sequence[Tag]) -> None:
         await self._blobs.put(digest, submission.content)

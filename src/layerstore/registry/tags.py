@@ -51,13 +51,17 @@ class TagStore:
 
     async def current(self, tag: Tag) -> Digest:
         """Where the tag leads. Raises ManifestUnknown when it leads nowhere."""
-        digest = await self._links.read(TagCurrent(self._name, tag).path)
+        digest = await self.present(tag)
         if digest is None:
             raise ManifestUnknown({"tag": tag})
         return digest
 
+    async def present(self, tag: Tag) -> Digest | None:
+        """Where the tag leads; None when it leads nowhere."""
+        return await self._links.read(TagCurrent(self._name, tag).path)
+
     async def leads_to(self, tag: Tag, digest: Digest) -> bool:
-        return await self._links.read(TagCurrent(self._name, tag).path) == digest
+        return await self.present(tag) == digest
 
     async def set(self, tag: Tag, digest: Digest) -> None:
         """Let the tag lead to a revision: the index first, then `current` (I3).

@@ -47,6 +47,9 @@ class NamedAccess:
     def allows(self, access: Access) -> bool:
         return access in self._accesses
 
+    def sees(self, name: str) -> bool:
+        return self.allows(Access("repository", name, "pull"))
+
     def named(self) -> Sequence[str]:
         return [access.name for access in self._accesses if access.kind == "repository"]
 
@@ -59,7 +62,7 @@ class ByName:
         self.asked: list[tuple[Access, ...]] = []
 
     async def authorize(
-        self, authorization: str | None, wanted: Sequence[Access], peer: str
+        self, authorization: str | None, wanted: Sequence[Access], peer: str, origin: str = ""
     ) -> Grant:
         self.asked.append(tuple(wanted))
         if authorization != "alice":
