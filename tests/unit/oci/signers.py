@@ -29,9 +29,13 @@ _CURVES: Final[Mapping[str, ec.EllipticCurve]] = {
 }
 
 
-@cache
 def host(kind: str = "P-256", number: int = 0) -> PrivateKey:
     """The key of a host; each number is another host."""
+    return _made(kind, number)
+
+
+@cache
+def _made(kind: str, number: int) -> PrivateKey:
     if kind == "RSA":
         return PrivateKey(rsa.generate_private_key(65537, 2048))
     return PrivateKey(ec.generate_private_key(_CURVES[kind]))
