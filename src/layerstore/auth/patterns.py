@@ -13,15 +13,14 @@ number of whole segments, `{user}` for one segment that is the caller's name.
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final, TypeAlias
+from typing import Final
 
 PATTERN_LENGTH_MAX: Final = 512
 
+_ANY_LETTERS: Final = "*"
 _DEEP: Final = "**"
 _CALLER: Final = "{user}"
 _SEGMENT = re.compile(r"[a-z0-9._*-]+")
-
-_Part: TypeAlias = re.Pattern[str] | str
 
 
 class Pattern:
@@ -31,7 +30,7 @@ class Pattern:
         if len(text) > PATTERN_LENGTH_MAX:
             raise ValueError(f"a pattern has at most {PATTERN_LENGTH_MAX} characters")
         self.text = text
-        self._parts = [_part(segment, text) for segment in text.split("/")]
+        self._parts = [_checked(segment, text) for segment in text.split("/")]
         self.literal = not any(sign in text for sign in ("*", _CALLER))
         self.everything = text == _DEEP
 
@@ -42,18 +41,19 @@ class Pattern:
     def _fits(self, segments: Sequence[str], user: str) -> bool:
         reached = self._over_deep({0})
         for segment in segments:
-            steps = {self._step(at, segment, user) for at in reached}
-            reached = self._over_deep({at for at in steps if at is not None})
+            reached = self._over_deep(
+                {after for at in reached for after in self._step(at, segment, user)}
+            )
         return len(self._parts) in reached
 
-    def _step(self, at: int, segment: str, user: str) -> int | None:
-        """Where in the pattern one goes on after this segment; None when it does not fit."""
+    def _step(self, at: int, segment: str, user: str) -> Sequence[int]:
+        """Where in the pattern one may stand after this segment."""
         if at == len(self._parts):
-            return None
+            return ()
         part = self._parts[at]
         if part == _DEEP:
-            return at
-        return at + 1 if _one_fits(part, segment, user) else None
+            return (at, at + 1)
+        return (at + 1,) if _one_fits(part, segment, user) else ()
 
     def _over_deep(self, places: AbstractSet[int]) -> AbstractSet[int]:
         """`**` may stand for nothing, save at the end, where it is what lies below."""
@@ -64,15 +64,32 @@ class Pattern:
         return reached
 
 
-def _part(segment: str, text: str) -> _Part:
+def _checked(segment: str, text: str) -> str:
     if segment in (_DEEP, _CALLER):
         return segment
     if not _SEGMENT.fullmatch(segment) or _DEEP in segment:
         raise ValueError(f"{text!r} can fit no repository name, at {segment!r}")
-    return re.compile("[^/]*".join(re.escape(piece) for piece in segment.split("*")))
+    return segment
 
 
-def _one_fits(part: _Part, segment: str, user: str) -> bool:
-    if isinstance(part, str):
+def _one_fits(part: str, segment: str, user: str) -> bool:
+    """Each piece between stars is looked for once, from the left: no name takes long."""
+    if part == _CALLER:
         return bool(user) and segment == user
-    return part.fullmatch(segment) is not None
+    first, *others = part.split(_ANY_LETTERS)
+    if not others:
+        return segment == part
+    *middle, last = others
+    if len(segment) < len(first) + len(last):
+        return False
+    if not (segment.startswith(first) and segment.endswith(last)):
+        return False
+    return _in_order(middle, segment[len(first) : len(segment) - len(last)])
+
+
+def _in_order(pieces: Sequence[str], text: str) -> bool:
+    for piece in pieces:
+        _, found, text = text.partition(piece) if piece else ("", True, text)
+        if not found:
+            return False
+    return True
