@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from layerstore import __version__
-from layerstore.cli import history, manifest, repository, tag
+from layerstore.cli import config, history, manifest, repository, tag
 from layerstore.cli.serve import serve
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command(epilog=history.EPILOG)(history.history)
 app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")
 app.add_typer(manifest.app, name="manifest")
+app.add_typer(config.app, name="config")
 
 
 def _show_version(wanted: bool) -> None:

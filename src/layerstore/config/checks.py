@@ -17,7 +17,7 @@ def _storage(config: Config) -> Iterator[str]:
     drivers = config.storage.drivers
     if not drivers:
         yield "storage: no driver is named; a folder is: storage: {filesystem: {rootdirectory: …}}"
-    if len(drivers) > 1:
+    elif len(drivers) > 1:
         yield f"storage: one driver has to be named, not {' and '.join(drivers)}"
 
 
@@ -79,8 +79,13 @@ def _http(config: Config) -> Iterator[str]:
     if http.host and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", http.host):
         yield f"http.host: {http.host!r} is no URL such as https://registry.example"
 
+    if http.http2.enabled and http.http2.disabled:
+        yield "http.http2: enabled and disabled cannot both be true"
+
 
 def _middleware(config: Config) -> Iterator[str]:
+    for index, step in enumerate(config.middleware.storage):
+        yield from _needed(f"middleware.storage[{index}]", name=step.name)
     for kind in ("registry", "repository"):
         for item in getattr(config.middleware, kind):
             yield f"middleware.{kind}: there is none called {item.name!r} here; take the entry out"

@@ -75,7 +75,7 @@ class _Decoder:
             known = field_of(kind, key)
             if known is None:
                 self._unknown(kind, one, path, key)
-            elif not _is_unset(one, kind):
+            elif not _is_unset(kind, known.type, one):
                 found[key] = self._value(known.type, one, below(path, key))
         return found
 
@@ -123,7 +123,7 @@ class _Decoder:
         try:
             if is_marked(kind, "is_duration"):
                 return self._duration(kind, value, path)
-            return _leaf(leaf, value.text)
+            return _leaf(leaf, "" if value.is_null else value.text)
         except _Wrong as error:
             return self._wrong(value, path, str(error))
 
@@ -157,9 +157,10 @@ class _Decoder:
         self.problems.append(f"{where}{text} ({value.origin})")
 
 
-def _is_unset(value: Value, kind: inspect.StructType) -> bool:
+def _is_unset(kind: inspect.StructType, key_kind: Kind, value: Value) -> bool:
     """Nothing written keeps the default, except where the key itself is a choice."""
-    return isinstance(value, Scalar) and value.is_null and not section_of(kind).chooses
+    is_choice = section_of(kind).chooses and isinstance(plain(key_kind), inspect.StructType)
+    return isinstance(value, Scalar) and value.is_null and not is_choice
 
 
 def _leaf(kind: Kind, text: str) -> Plain:

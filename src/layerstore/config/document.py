@@ -4,6 +4,7 @@ What a text means (a number, a duration, a name) its key decides, not its looks:
 version and `0123` a password. Documents are bounded, and nothing in them is ever executed.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -25,6 +26,7 @@ _PLAIN_TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("bool", "float", "int", "map", "null", "seq", "str", "timestamp", "value")
 )
+_QUOTED: Final = re.compile(r"'(?!<)[^']{2,}'|\"[^\"]{2,}\"|[^ ]{40,}")
 _NULL: Final = "tag:yaml.org,2002:null"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
@@ -94,8 +96,10 @@ def _at(mark: yaml.Mark | None) -> str:
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    """What the parser says, without the excerpt, in which a secret might stand."""
-    return f"this is no YAML: {error.problem}" if error.problem else "this is no YAML"
+    """What the parser says, without words of the document, which might be secret."""
+    if not error.problem:
+        return "this is no YAML"
+    return f"this is no YAML: {_QUOTED.sub('…', error.problem)}"
 
 
 class _Reader:
@@ -125,7 +129,7 @@ class _Reader:
         if depth > DEPTH_MAX:
             raise ConfigError(f"{self._source}: more than {DEPTH_MAX} levels")
         if node.tag not in _PLAIN_TAGS:
-            raise ConfigError(f"{self._origin(node)}: the tag {node.tag!r} cannot be used")
+            raise ConfigError(f"{self._origin(node)}: a tag; quotes make text of it")
 
     def _entries(self, node: yaml.MappingNode, depth: int) -> dict[str, Value]:
         """A mapping's own keys, above those that it merges in (`<<`)."""
@@ -133,7 +137,7 @@ class _Reader:
         own: dict[str, Value] = {}
         for key, value in node.value:
             if key.tag == _MERGE:
-                for part in self._merged(value):
+                for part in self._merged(value, depth + 1):
                     merged = {**self._entries(part, depth + 1), **merged}
                 continue
             name = self._key(key)
@@ -142,12 +146,12 @@ class _Reader:
             own[name] = self.value(value, depth + 1)
         return {**merged, **own}
 
-    def _merged(self, node: yaml.Node) -> Iterator[yaml.MappingNode]:
+    def _merged(self, node: yaml.Node, depth: int) -> Iterator[yaml.MappingNode]:
         parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
         for part in parts:
             if not isinstance(part, yaml.MappingNode):
                 raise ConfigError(f"{self._origin(node)}: only mappings can be merged")
-            self._count(part, 0)
+            self._count(part, depth)
             yield part
 
     def _key(self, node: yaml.Node) -> str:

@@ -255,8 +255,8 @@ class MiddlewareOptions(Section, frozen=True):
 class StorageMiddleware(Section, frozen=True):
     """A step in front of the storage driver."""
 
-    name: Literal["redirect", "rewrite", "cloudfront"] = "redirect"
-    """What it does."""
+    name: Literal["", "redirect", "rewrite", "cloudfront"] = ""
+    """What it does: `redirect`, `rewrite` or `cloudfront`."""
 
     disabled: bool = False
     """Whether it is left out. The original reads this key and ignores it."""

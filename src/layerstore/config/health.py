@@ -2,7 +2,7 @@
 
 from msgspec import field
 
-from layerstore.config.section import Duration, Section
+from layerstore.config.section import Duration, SecretHeaders, Section
 
 INTERVAL_S = 10
 """Seconds between two looks, unless a key says otherwise."""
@@ -37,7 +37,7 @@ class HttpHealth(Section, frozen=True):
     uri: str = ""
     """The URL, asked with HEAD."""
 
-    headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    headers: SecretHeaders = field(default_factory=dict)
     """Headers of the request."""
 
     statuscode: int = 200

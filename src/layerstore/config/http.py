@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import field
 
-from layerstore.config.section import Count, Duration, Secret, Section
+from layerstore.config.section import Count, Duration, Headers, Secret, Section
 
 ClientAuth = Literal[
     "",
@@ -84,7 +84,7 @@ class Http2(Section, frozen=True):
     """Ours: Whether HTTP/2 is spoken, on TLS and in plain."""
 
     disabled: bool = False
-    """The original's switch; it wins over `enabled`."""
+    """The original's switch, which changes nothing here: HTTP/2 is off already."""
 
 
 class H2c(Section, frozen=True):
@@ -120,7 +120,7 @@ class Http(Section, frozen=True):
     draintimeout: Duration = 0
     """How long running transfers may go on at the end; 0: 30 seconds."""
 
-    headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
     """Headers that every answer carries, each with its values."""
 
     tls: Tls = Tls()

@@ -10,7 +10,7 @@ from msgspec import inspect
 
 from layerstore.config.checks import notices, refusals
 from layerstore.config.decode import decode
-from layerstore.config.document import DOCUMENT_BYTES_MAX, Scalar, Table, Value, parse
+from layerstore.config.document import DOCUMENT_BYTES_MAX, Scalar, Series, Table, Value, parse
 from layerstore.config.errors import ConfigError
 from layerstore.config.shape import as_table, field_of, plain, struct_of
 from layerstore.config.storage import DRIVERS
@@ -77,7 +77,7 @@ def defaults_without_file(*, as_root: bool) -> Config:
 def _read(path: Path | None, environ: Mapping[str, str], *, as_root: bool) -> Loaded:
     tree, warnings = _document(path) if path is not None else (Table({}, WITHOUT_FILE), [])
     overridden = override(tree, environ)
-    tree = overridden.tree
+    tree = _with_log_level(overridden.tree)
     if path is None:
         tree = _completed(tree, SYSTEM_FOLDER if as_root else OWN_FOLDER)
     decoded = decode(tree)
@@ -85,6 +85,14 @@ def _read(path: Path | None, environ: Mapping[str, str], *, as_root: bool) -> Lo
     return Loaded(
         decoded.config, (*told, *notices(decoded.config, decoded.origins)), decoded.origins
     )
+
+
+def _with_log_level(tree: Table) -> Table:
+    """The tree with `log.level` from its former key, where only that is there."""
+    former, log = tree.entries.get("loglevel"), tree.entries.get("log")
+    if not isinstance(former, Scalar) or isinstance(log, Series):
+        return tree
+    return tree.put("log", _filled(log, Table({"level": former}, former.origin)))
 
 
 def _document(path: Path) -> tuple[Table, list[str]]:

@@ -25,6 +25,12 @@ Words = Annotated[tuple[str, ...], Meta(extra={"is_comma_separated": True})]
 Secret = Annotated[str, Meta(extra={"is_secret": True})]
 """Text that nobody is shown."""
 
+Headers = dict[str, tuple[str, ...]]
+"""Names of headers, each with its values."""
+
+SecretHeaders = Annotated[Headers, Meta(extra={"is_secret": True})]
+"""Headers whose values nobody is shown."""
+
 
 class Section(Struct, frozen=True, kw_only=True):
     """A mapping of the configuration."""

@@ -10,7 +10,10 @@ from layerstore.config.drivers import Middleware
 from layerstore.config.health import Health
 from layerstore.config.http import Http
 from layerstore.config.log import Level, Log, Reporting
-from layerstore.config.others import Metadata, Notifications, Proxy, Redis
+from layerstore.config.metadata import Metadata
+from layerstore.config.notifications import Notifications
+from layerstore.config.proxy import Proxy
+from layerstore.config.redis import Redis
 from layerstore.config.section import Section
 from layerstore.config.storage import Storage
 

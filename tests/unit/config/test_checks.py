@@ -1,0 +1,117 @@
+"""What cannot be done here refuses to start, in a sentence; what has no effect is told."""
+
+import pytest
+
+from layerstore.config.checks import notices, refusals
+from layerstore.config.decode import decode
+from layerstore.config.document import parse
+from layerstore.config.tree import Config
+
+STORED = "storage: {filesystem: }\n"
+
+
+def config(text: str) -> Config:
+    return decode(parse(text, "file").value).config
+
+
+def test_the_smallest_configuration_can_be_served() -> None:
+    assert refusals(config(STORED)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{}", "storage: no driver is named"),
+        ("storage: {delete: {enabled: true}}", "storage: no driver is named"),
+        ("storage: {inmemory: , filesystem: }", "storage: one driver has to be named"),
+        (
+            STORED + "auth: {none: , silly: {realm: r, service: s}}",
+            "auth: one kind has to be named",
+        ),
+        (STORED + "auth: {htpasswd: {path: p}}", "auth.htpasswd.realm: "),
+        (STORED + "auth: {htpasswd: {realm: r}}", "auth.htpasswd.path: "),
+        (STORED + "auth: {silly: {realm: r}}", "auth.silly.service: "),
+        (STORED + "auth: {token: {service: s, issuer: i, jwks: f}}", "auth.token.realm: "),
+        (STORED + "auth: {token: {realm: r, issuer: i, jwks: f}}", "auth.token.service: "),
+        (STORED + "auth: {token: {realm: r, service: s, jwks: f}}", "auth.token.issuer: "),
+        (STORED + "auth: {token: {realm: r, service: s, issuer: i}}", "auth.token: rootcertbundle"),
+        (STORED + "http: {tls: {letsencrypt: {email: a}}}", "http.tls.letsencrypt: "),
+        (STORED + "http: {tls: {certificate: c}}", "http.tls: certificate and key"),
+        (STORED + "http: {tls: {key: c}}", "http.tls: certificate and key"),
+        (STORED + "http: {tls: {minimumtls: tls1.0}}", "http.tls.minimumtls: tls1.0"),
+        (STORED + "http: {tls: {minimumtls: tls1.1}}", "http.tls.minimumtls: tls1.1"),
+        (STORED + "http: {tls: {ciphersuites: [a]}}", "http.tls.ciphersuites: "),
+        (STORED + "http: {tls: {clientauth: request-client-cert}}", "http.tls.clientauth: request"),
+        (
+            STORED + "http: {tls: {clientcas: [c], clientauth: require-any-client-cert}}",
+            "http.tls.clientauth: require-any",
+        ),
+        (
+            STORED + "http: {tls: {clientauth: verify-client-cert-if-given}}",
+            "http.tls.clientauth: without clientcas",
+        ),
+        (STORED + "http: {prefix: registry/}", "http.prefix: "),
+        (STORED + "http: {prefix: /registry}", "http.prefix: "),
+        (STORED + "http: {host: registry.example}", "http.host: "),
+        (STORED + "http: {http2: {enabled: true, disabled: true}}", "http.http2: "),
+        (STORED + "middleware: {registry: [{name: x}]}", "middleware.registry: "),
+        (STORED + "middleware: {repository: [{name: x}]}", "middleware.repository: "),
+        (STORED + "middleware: {storage: [{options: {}}]}", "middleware.storage[0].name: "),
+        (STORED + "proxy: {remoteurl: 'https://a'}", "proxy.remoteurl: "),
+        (
+            STORED + "validation: {manifests: {urls: {allow: ['(']}}}",
+            "validation.manifests.urls.allow: '('",
+        ),
+        (
+            STORED + "validation: {manifests: {urls: {deny: ['a', '[']}}}",
+            "validation.manifests.urls.deny: '['",
+        ),
+    ],
+)
+def test_what_cannot_be_served_is_refused_with_its_key(text: str, problem: str) -> None:
+    [refusal] = refusals(config(text))
+    assert refusal.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "auth: none",
+        "auth: {token: {autoredirect: true, service: s, issuer: i, rootcertbundle: f}}",
+        "http: {prefix: /a/, host: 'https://registry.example:5000'}",
+        "http: {tls: {certificate: c, key: k, minimumtls: tls1.2, clientcas: [a]}}",
+        "middleware: {registry: }",
+        "proxy: ",
+    ],
+)
+def test_what_can_be_served_is_not_refused(text: str) -> None:
+    assert refusals(config(STORED + text)) == []
+
+
+def test_every_problem_is_told() -> None:
+    text = "http: {prefix: x, host: y}\nproxy: {remoteurl: z}"
+    assert len(refusals(config(text))) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("loglevel: info", "loglevel"),
+        ("log: {hooks: [{type: mail}]}", "log.hooks"),
+        ("storage: {cache: {layerinfo: inmemory}}", "storage.cache.blobdescriptor"),
+        ("redis: {addr: 'localhost:6379'}", "redis"),
+        ("reporting: {bugsnag: {apikey: k}}", "reporting.bugsnag"),
+        ("reporting: {newrelic: {name: n}}", "reporting.newrelic"),
+        ("validation: {enabled: true}", "validation.enabled"),
+        ("notifications: {endpoints: [{name: n}]}", "notifications.endpoints"),
+    ],
+)
+def test_what_has_no_effect_is_told_once_with_its_place(text: str, key: str) -> None:
+    decoded = decode(parse(text, "file").value)
+    [notice] = notices(decoded.config, decoded.origins)
+    assert notice.startswith(f"{key}: ")
+    assert notice.endswith("(file, line 1)")
+
+
+def test_nothing_is_told_of_keys_that_nobody_wrote() -> None:
+    assert notices(Config(), {}) == []
