@@ -128,7 +128,7 @@ def fail(message: str, status: int) -> NoReturn:
 
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    typer.echo(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode())
 
 
 async def print_names(names: AsyncIterator[str], *, json: bool) -> None:

@@ -11,6 +11,7 @@ from layerstore.api.options import ApiOptions
 from layerstore.auth.access import Authority, OpenAuthority
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.locks import ProcessLocks
+from layerstore.registry.notary import Notary
 from layerstore.registry.references import ManifestRules
 from layerstore.storage.driver import StorageDriver
 from layerstore.storage.memory import MemoryDriver
@@ -32,13 +33,14 @@ class DirectWire:
         driver: StorageDriver | None = None,
         authority: Authority | None = None,
         rules: ManifestRules | None = None,
+        notary: Notary | None = None,
         options: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> None:
         clock = FakeClock()
         self._runner = runner
         self.driver = driver if driver is not None else MemoryDriver(clock)
-        self.registry = LocalRegistry(self.driver, ProcessLocks(), clock, rules)
+        self.registry = LocalRegistry(self.driver, ProcessLocks(), clock, rules, notary=notary)
         settings = {"secret": SECRET, "delete_enabled": True, **(options or {})}
         authority = authority if authority is not None else OpenAuthority()
         self.api = Api(self.registry, authority, ApiOptions(**settings), **more)
