@@ -35,6 +35,8 @@ class Slowdown:
     async def take_turn(self, address: str) -> None:
         """Return when an attempt from there may be made. Raises TooManyRequests."""
         network, now = _network(address), self._clock.monotonic()
+        if network is None:
+            return
         paid_at = max(self._paid_at.get(network, now), now) + SECONDS_PER_FAILURE
         wait = paid_at - now - FAILURES_FREE * SECONDS_PER_FAILURE
         if wait > WAIT_SECONDS_MAX:
@@ -46,7 +48,7 @@ class Slowdown:
     def succeeded(self, address: str) -> None:
         """Give back what the attempt owed."""
         network = _network(address)
-        if network in self._paid_at:
+        if network is not None and network in self._paid_at:
             self._paid_at[network] -= SECONDS_PER_FAILURE
 
     def _remember(self, network: str, paid_at: float) -> None:
@@ -56,9 +58,12 @@ class Slowdown:
             self._paid_at.popitem(last=False)
 
 
-def _network(address: str) -> str:
-    """What one guesser can be expected to have: an IPv4 address, or an IPv6 network of 64 bits."""
+def _network(address: str) -> str | None:
+    """What one guesser can be expected to have: an IPv4 address, or an IPv6 network of 64 bits.
+
+    None where nobody knows who asks, on a unix socket: guessers would slow everybody.
+    """
     parsed = parse_address(address)
     if isinstance(parsed, IPv6Address):
         return str(IPv6Network((int(parsed), _IPV6_NETWORK_BITS), strict=False))
-    return str(parsed)
+    return str(parsed) if parsed is not None else None
