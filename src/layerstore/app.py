@@ -213,11 +213,11 @@ def machine_start() -> datetime | None:
 
 
 def _rules(config: Config) -> ManifestRules:
-    validation, limits = config.validation, config.limits
-    urls, indexes = validation.manifests.urls, validation.manifests.indexes
+    validation, limits = config.validation.in_force, config.limits
+    urls, indexes = validation.urls, validation.indexes
     platforms = indexes.platforms
     return ManifestRules(
-        references=validation.manifests.references,
+        references=validation.references,
         platforms=platforms
         if platforms != "list"
         else frozenset((item.os, item.architecture) for item in indexes.platformlist),
@@ -283,5 +283,6 @@ def _options(config: Config) -> ApiOptions:
         catalog_entries_max=config.catalog.maxentries,
         tags_max=config.tags.maxtags,
         manifest_bytes_max=config.limits.manifestbytes,
+        tags_per_push_max=config.limits.tagsperpush,
         schema1_enabled=config.compatibility.schema1.enabled,
     )

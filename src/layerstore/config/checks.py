@@ -1,15 +1,22 @@
 """What a configuration asks for that cannot be done here, and what has no effect."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from msgspec import structs
+
+from layerstore.auth.access import AuthorityUnusable
+from layerstore.auth.policies import checked_rules
 from layerstore.config.tree import Config
+from layerstore.web.proxies import proxies
+
+_SERVED_DRIVERS: Final = ("filesystem", "inmemory")
 
 
 def refusals(config: Config) -> list[str]:
     """Why serving with this configuration would be wrong; nothing if it would not."""
-    checks = (_storage, _auth, _tls, _http, _middleware, _proxy, _patterns)
+    checks = (_storage, _auth, _policies, _tls, _http, _middleware, _proxy, _patterns)
     return [problem for check in checks for problem in check(config)]
 
 
@@ -19,6 +26,9 @@ def _storage(config: Config) -> Iterator[str]:
         yield "storage: no driver is named; a folder is: storage: {filesystem: {rootdirectory: …}}"
     elif len(drivers) > 1:
         yield f"storage: one driver has to be named, not {' and '.join(drivers)}"
+    elif config.storage.driver not in _SERVED_DRIVERS:
+        known = " or ".join(_SERVED_DRIVERS)
+        yield f"storage.{config.storage.driver}: this version stores in {known}"
 
 
 def _auth(config: Config) -> Iterator[str]:
@@ -44,6 +54,14 @@ def _needed(section: str, **values: str) -> Iterator[str]:
             yield f"{section}.{key}: this has to be set"
 
 
+def _policies(config: Config) -> Iterator[str]:
+    auth = config.auth
+    try:
+        checked_rules([structs.asdict(rule) for rule in auth.policies], auth.groups)
+    except AuthorityUnusable as error:
+        yield str(error)
+
+
 _UNVERIFIED: Final = ("request-client-cert", "require-any-client-cert")
 
 
@@ -54,6 +72,8 @@ def _tls(config: Config) -> Iterator[str]:
             "http.tls.letsencrypt: certificates are not asked for here; let a client such as "
             "certbot do it and name its files in http.tls.certificate and http.tls.key"
         )
+    if tls.certificate and tls.key:
+        yield "http.tls: this version speaks plain HTTP; let a proxy in front of it speak TLS"
     if bool(tls.certificate) != bool(tls.key):
         yield "http.tls: certificate and key belong together; one of them is missing"
     if tls.minimumtls in ("tls1.0", "tls1.1"):
@@ -79,8 +99,26 @@ def _http(config: Config) -> Iterator[str]:
     if http.host and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", http.host):
         yield f"http.host: {http.host!r} is no URL such as https://registry.example"
 
+    yield from _headers(http.headers)
+    try:
+        proxies(http.trustedproxies)
+    except ValueError as error:
+        yield f"http.trustedproxies: {error}"
     if http.http2.enabled and http.http2.disabled:
         yield "http.http2: enabled and disabled cannot both be true"
+
+
+def _headers(headers: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """A name or value that cannot be sent would be left out in silence."""
+    for name, values in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            yield f"http.headers: {name!r} is no name of a header"
+        elif not all(_HEADER_VALUE.fullmatch(value) for value in values):
+            yield f"http.headers.{name}: a value has characters that cannot be sent"
+
+
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE: Final = re.compile(r"[\t -~\x80-\xff]*")
 
 
 def _middleware(config: Config) -> Iterator[str]:
@@ -109,10 +147,15 @@ def _patterns(config: Config) -> Iterator[str]:
 
 def notices(config: Config, origins: Mapping[str, str]) -> list[str]:
     """What is written there and has no effect, or has another name now."""
+    silent = set() if config.storage.maintenance.uploadpurging.enabled else {_PURGING}
     return [
-        f"{path}: {text} ({origins[path]})" for path, text in _NO_EFFECT.items() if path in origins
+        f"{path}: {text} ({origins[path]})"
+        for path, text in _NO_EFFECT.items()
+        if path in origins and path not in silent
     ]
 
+
+_PURGING: Final = "storage.maintenance.uploadpurging"
 
 _NO_EFFECT: Final = {
     "loglevel": "the former name of log.level, which counts if both are set",
@@ -127,4 +170,9 @@ _NO_EFFECT: Final = {
     "notifications.endpoints": "this version tells nobody of pushes and pulls",
     "validation.enabled": "has no effect: validation.disabled decides",
     "metadata": "this version keeps no database",
+    "http.debug": "this version has no debug address",
+    "health": "this version does not look at anything regularly",
+    _PURGING: "this version removes no uploads by itself",
+    "middleware.storage": "this version has no steps in front of the storage",
+    "limits.uploadsperclient": "this version does not count uploads of a client",
 }

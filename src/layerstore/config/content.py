@@ -55,13 +55,19 @@ class Validation(Section, frozen=True):
     """What is asked of pushed content."""
 
     disabled: bool = False
-    """Whether the checks below are left out."""
+    """Whether `manifests` counts for nothing: any URL is allowed then, and everything that a
+    manifest names has to be there."""
 
     enabled: bool | None = None
     """v2: The former switch. Has no effect: `disabled` decides."""
 
     manifests: ManifestValidation = ManifestValidation()
     """Manifests."""
+
+    @property
+    def in_force(self) -> ManifestValidation:
+        """What is asked of a manifest after all."""
+        return ManifestValidation(urls=Urls(allow=(".*",))) if self.disabled else self.manifests
 
 
 class RepositoryPolicy(Section, frozen=True):

@@ -82,8 +82,10 @@ def url(listener: socket.socket, scheme: str = "http") -> str:
 
 
 def close_all(listeners: list[socket.socket]) -> None:
-    """Stop listening; files of sockets are taken away."""
+    """Stop listening; files of sockets are taken away. Once more is no error."""
     for listener in listeners:
+        if listener.fileno() < 0:
+            continue
         if listener.family == socket.AF_UNIX:
             Path(listener.getsockname()).unlink(missing_ok=True)
         listener.close()

@@ -50,6 +50,19 @@ def test_the_smallest_configuration_can_be_served() -> None:
             STORED + "http: {tls: {clientauth: verify-client-cert-if-given}}",
             "http.tls.clientauth: without clientcas",
         ),
+        ("storage: {s3: {bucket: b}}", "storage.s3: this version stores in filesystem or inmemory"),
+        (STORED + "auth: {policies: [{users: [a]}]}", "auth.policies[0]: actions: "),
+        (
+            STORED + "auth: {policies: [{groups: [g], actions: [pull]}]}",
+            "auth.policies[0]: there is no group 'g'",
+        ),
+        (STORED + "http: {tls: {certificate: c, key: k}}", "http.tls: this version speaks plain"),
+        (STORED + "http: {headers: {'a b': [c]}}", "http.headers: 'a b' is no name"),
+        (
+            STORED + 'http: {headers: {A: [b, "c\\r\\nd"]}}',
+            "http.headers.A: a value has characters",
+        ),
+        (STORED + "http: {trustedproxies: [proxy]}", "http.trustedproxies: 'proxy' is no address"),
         (STORED + "http: {prefix: registry/}", "http.prefix: "),
         (STORED + "http: {prefix: /registry}", "http.prefix: "),
         (STORED + "http: {host: registry.example}", "http.host: "),
@@ -79,7 +92,9 @@ def test_what_cannot_be_served_is_refused_with_its_key(text: str, problem: str) 
         "auth: none",
         "auth: {token: {autoredirect: true, service: s, issuer: i, rootcertbundle: f}}",
         "http: {prefix: /a/, host: 'https://registry.example:5000'}",
-        "http: {tls: {certificate: c, key: k, minimumtls: tls1.2, clientcas: [a]}}",
+        "http: {tls: {minimumtls: tls1.2, clientcas: [a]}, trustedproxies: [10.0.0.0/8, unix]}",
+        "http: {headers: {X-Content-Type-Options: [nosniff], Empty: ['']}}",
+        "auth: {policies: [{actions: [pull]}]}",
         "middleware: {registry: }",
         "proxy: ",
     ],
@@ -104,6 +119,10 @@ def test_every_problem_is_told() -> None:
         ("reporting: {newrelic: {name: n}}", "reporting.newrelic"),
         ("validation: {enabled: true}", "validation.enabled"),
         ("notifications: {endpoints: [{name: n}]}", "notifications.endpoints"),
+        ("http: {debug: {addr: ':5001'}}", "http.debug"),
+        ("health: {storagedriver: {enabled: true}}", "health"),
+        ("storage: {maintenance: {uploadpurging: {age: 1h}}}", "storage.maintenance.uploadpurging"),
+        ("middleware: {storage: [{name: redirect}]}", "middleware.storage"),
     ],
 )
 def test_what_has_no_effect_is_told_once_with_its_place(text: str, key: str) -> None:
@@ -113,5 +132,20 @@ def test_what_has_no_effect_is_told_once_with_its_place(text: str, key: str) -> 
     assert notice.endswith("(file, line 1)")
 
 
+def test_a_wish_that_is_met_is_not_told_of() -> None:
+    decoded = decode(parse("storage: {maintenance: {uploadpurging: {enabled: no}}}", "file").value)
+    assert notices(decoded.config, decoded.origins) == []
+
+
 def test_nothing_is_told_of_keys_that_nobody_wrote() -> None:
     assert notices(Config(), {}) == []
+
+
+def test_without_validation_any_url_is_allowed_and_everything_has_to_be_there() -> None:
+    manifests = "manifests: {urls: {deny: [a]}, indexes: {platforms: none}, references: none}"
+    off = config(f"validation: {{disabled: true, {manifests}}}").validation
+    on = config(f"validation: {{{manifests}}}").validation
+    assert off.in_force.urls.allow == (".*",)
+    assert (off.in_force.urls.deny, off.in_force.references) == ((), "all")
+    assert off.in_force.indexes.platforms == "all"
+    assert on.in_force == on.manifests

@@ -82,6 +82,7 @@ def test_old_names_are_told() -> None:
         "reporting.newrelic",
         "notifications.endpoints",
         "storage.cache.blobdescriptor",
+        "storage.maintenance.uploadpurging",
         "validation.enabled",
     }
     assert example("cache-v2").config.log.level == "warn"

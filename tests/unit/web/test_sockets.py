@@ -171,3 +171,10 @@ def test_closing_takes_the_socket_away(tmp_path: Path) -> None:
     path = tmp_path / "s"
     close_all(listen(str(path), "unix"))
     assert not path.exists()
+
+
+def test_closing_once_more_is_no_error(tmp_path: Path) -> None:
+    listeners = listen(str(tmp_path / "s"), "unix")
+    close_all(listeners)
+    close_all(listeners)
+    assert not (tmp_path / "s").exists()
