@@ -23,6 +23,8 @@ from cryptography.x509.verification import (
 CHAIN_LENGTH_MAX: Final = 8
 """Certificates in one header, so that a search for paths stays small."""
 
+_REASON_LENGTH_MAX: Final = 200
+
 _UNDERSTOOD: Final = frozenset(
     kind.oid
     for kind in (
@@ -70,7 +72,8 @@ class TrustedRoots:
         try:
             path = policy.build_client_verifier().verify(leaf, others).chain
         except (VerificationError, ValueError, UnsupportedAlgorithm) as error:
-            raise ChainInvalid(f"x5c leads to no trusted certificate: {error}") from error
+            reason = str(error)[:_REASON_LENGTH_MAX]
+            raise ChainInvalid(f"x5c leads to no trusted certificate: {reason!a}") from error
         for certificate in path:
             _check_critical(certificate)
 
