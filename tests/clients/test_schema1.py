@@ -30,6 +30,7 @@ from tests.clients.schema1_image import (
 )
 from tests.clients.schema1_only import speaking_schema1_only
 from tests.daemons import docker_daemon
+from tests.interop.test_collection_by_original import collect
 from tests.programs import need
 from tests.programs.tool import Tool
 from tests.servers import Server, layerstore_server, original_server
@@ -272,3 +273,20 @@ def test_docker_and_skopeo_are_told_that_schema_1_is_off(
     there = f"docker://{server.host}/off:{TAG}"
     told = skopeo.refuse(*COPY, "--format=v2s1", image.source, there)
     assert "schema 1 manifests are not taken here" in told or "unsupported" in told
+
+
+def test_the_original_s_collector_spares_the_manifest_but_not_its_signatures(
+    skopeo: Tool, image: SignedImage, tmp_path: Path
+) -> None:
+    root = tmp_path / "storage"
+    with layerstore_server(root, config=SCHEMA1_ON) as ours:
+        push(skopeo, image, ours, "collected", "v2s1")
+        document = get_signed(ours, "collected").body
+    collect(root)
+    with layerstore_server(root, config=SCHEMA1_ON) as ours:
+        served = get_signed(ours, "collected").body
+        assert payload_of(served) == payload_of(document)
+        assert signers(served).isdisjoint(signers(document))
+        assert put_signed(ours, "collected", document).status == 201
+        assert get_signed(ours, "collected").body == document
+        skopeo.run(*COPY, f"docker://{ours.host}/collected:{TAG}", f"dir:{tmp_path / 'pulled'}")

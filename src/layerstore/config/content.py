@@ -91,7 +91,7 @@ class Schema1(Section, frozen=True):
     """v2: Whether they are taken and made."""
 
     signingkeyfile: str = ""
-    """v2: File with the key that signs them, JWK; empty: one is made, and kept."""
+    """v2: File with the key that signs them, JWK or PEM; empty: one is made, and kept."""
 
 
 class Compatibility(Section, frozen=True):
