@@ -28,20 +28,26 @@ async def _rendered(
     call: GetManifest, repository: Repository, stored: StoredManifest, exchange: Exchange
 ) -> tuple[StoredManifest, list[Header]]:
     """What is sent, and what there is to say about it."""
-    reference, downgrade = call.reference, exchange.downgrade
-    form = choose(
+    remarks: list[Header] = []
+    form = _form(call, stored, exchange)
+    if form is Rendering.LINUX_AMD64:
+        stored = await _linux_amd64(repository, stored)
+        remarks = [notices.warning(notices.ONE_OF_MANY)]
+        form = _form(call, stored, exchange)
+    downgrade = exchange.downgrade
+    if form is Rendering.SCHEMA1 and downgrade and not isinstance(call.reference, Digest):
+        stored = await downgrade(repository, call.reference, stored)
+    return stored, remarks + notices.of_type(stored.media_type)
+
+
+def _form(call: GetManifest, stored: StoredManifest, exchange: Exchange) -> Rendering:
+    return choose(
         stored.media_type,
-        by_tag=not isinstance(reference, Digest),
+        by_tag=not isinstance(call.reference, Digest),
         accept=Accept(exchange.request.joined("accept")),
         agent=exchange.request.header("user-agent"),
-        schema1=downgrade is not None,
+        schema1=exchange.downgrade is not None,
     )
-    if form is Rendering.LINUX_AMD64:
-        child = await _linux_amd64(repository, stored)
-        return child, [notices.warning(notices.ONE_OF_MANY)]
-    if form is Rendering.SCHEMA1 and downgrade is not None and not isinstance(reference, Digest):
-        stored = await downgrade(repository, reference, stored)
-    return stored, notices.of_type(stored.media_type)
 
 
 async def _linux_amd64(repository: Repository, index: StoredManifest) -> StoredManifest:

@@ -71,16 +71,19 @@ def choose(
 
     `schema1` says whether schema 1 is switched on. A Docker daemon that is older than schema 2
     says nothing of it in Accept; it is known by its User-Agent, and asked for before all else.
-    Raises ManifestNotAcceptable.
+    Who knows schema 1 only gets it of an image in an index too (registry-facts §1.10): the image
+    is chosen first, and then asked about again. Raises ManifestNotAcceptable.
     """
-    may_downgrade = by_tag and schema1 and stored == DOCKER_MANIFEST
-    if may_downgrade and not accept.takes(DOCKER_MANIFEST) and _is_old_docker(agent):
-        return Rendering.SCHEMA1
-    if not by_tag or accept.takes_anything or accept.takes(stored):
+    if not by_tag or accept.takes(stored):
         return Rendering.AS_STORED
-    if stored in INDEX_TYPES and accept.takes(*_ONE_IMAGE) and not accept.takes(*INDEX_TYPES):
+    is_old = schema1 and _is_old_docker(agent)
+    if accept.takes_anything and not is_old:
+        return Rendering.AS_STORED
+    takes_schema1 = is_old or (schema1 and accept.takes(*_SCHEMA1_TYPES))
+    takes_one = takes_schema1 or accept.takes(*_ONE_IMAGE)
+    if stored in INDEX_TYPES and takes_one and not accept.takes(*INDEX_TYPES):
         return Rendering.LINUX_AMD64
-    if may_downgrade and accept.takes(*_SCHEMA1_TYPES):
+    if stored == DOCKER_MANIFEST and takes_schema1:
         return Rendering.SCHEMA1
     if accept.refuses(stored):
         raise ManifestNotAcceptable({"mediaType": stored})

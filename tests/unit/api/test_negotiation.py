@@ -67,6 +67,18 @@ def test_an_old_docker_is_known_by_its_name(agent: str, accept: str | None) -> N
     assert rendering(DOCKER_MANIFEST, accept, agent=agent) is Rendering.SCHEMA1
 
 
+@pytest.mark.parametrize("stored", [DOCKER_LIST, OCI_INDEX])
+@pytest.mark.parametrize(
+    ("accept", "agent"), [(SCHEMA1_SIGNED, None), (None, "docker/1.9.1 go/go1.4.2")]
+)
+def test_who_knows_schema_1_only_gets_one_image_of_an_index(
+    stored: str, accept: str | None, agent: str | None
+) -> None:
+    assert rendering(stored, accept, agent=agent) is Rendering.LINUX_AMD64
+    off = choose(stored, by_tag=True, accept=Accept(accept), agent=agent)
+    assert off is Rendering.AS_STORED
+
+
 @pytest.mark.parametrize("agent", ["docker/1.10.0 go/go1.5", "docker/20.10", "curl/8", None])
 def test_a_newer_client_gets_schema_2(agent: str | None) -> None:
     assert rendering(DOCKER_MANIFEST, None, agent=agent) is Rendering.AS_STORED

@@ -12,6 +12,7 @@ from layerstore.oci import signed
 from layerstore.oci.descriptor import DOCKER_MANIFEST, SCHEMA1, SCHEMA1_SIGNED
 from layerstore.oci.digest import Digest
 from layerstore.oci.name import Name
+from layerstore.oci.schema1 import parse
 from layerstore.oci.tarsum import TarSum
 from layerstore.registry.downgrade import Downgrade
 from layerstore.registry.notary import Notary
@@ -20,7 +21,16 @@ from tests.fakes import FakeClock
 from tests.unit.api.direct import DirectWire
 from tests.unit.oci.signers import document, host, payload
 from tests.wire.client import Answer
-from tests.wire.stock import DOCKER_CONFIG, DOCKER_LAYER, descriptor, push_blob, push_manifest
+from tests.wire.stock import (
+    DOCKER_CONFIG,
+    DOCKER_LAYER,
+    DOCKER_LIST,
+    descriptor,
+    index,
+    platform,
+    push_blob,
+    push_manifest,
+)
 
 NAME = "library/alpine"
 AT_TAG = f"/v2/{NAME}/manifests/latest"
@@ -30,6 +40,11 @@ TARSUM = f"tarsum.v1+sha256:{'04b06d38' * 8}"
 CONFIG = json.dumps(
     {"architecture": "amd64", "history": [{"created_by": "ADD"}], "rootfs": {"diff_ids": ["x"]}}
 ).encode()
+OLD_CLIENTS: tuple[dict[str, str], ...] = (
+    {"Accept": SCHEMA1_SIGNED},
+    {"Accept": f"{SCHEMA1}, {SCHEMA1_SIGNED};q=0.5"},
+    {"User-Agent": "docker/1.9.1 go/go1.4.2"},
+)
 SCHEMA2 = json.dumps(
     {
         "schemaVersion": 2,
@@ -107,14 +122,7 @@ def test_pushing_is_refused_in_words_unless_it_is_switched_on(plain: DirectWire)
     assert b"compatibility.schema1.enabled" in answer.body
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Accept": SCHEMA1_SIGNED},
-        {"Accept": f"{SCHEMA1}, {SCHEMA1_SIGNED};q=0.5"},
-        {"User-Agent": "docker/1.9.1 go/go1.4.2"},
-    ],
-)
+@pytest.mark.parametrize("headers", OLD_CLIENTS)
 def test_an_old_client_gets_schema_1(wire: DirectWire, headers: dict[str, str]) -> None:
     push_blob(wire, NAME, CONFIG)
     push_manifest(wire, NAME, "latest", SCHEMA2)
@@ -126,6 +134,22 @@ def test_an_old_client_gets_schema_1(wire: DirectWire, headers: dict[str, str]) 
     assert signed.verify(taken.payload, taken.signatures[0])
     by_digest = wire.ask("GET", f"/v2/{NAME}/manifests/{Digest.of(SCHEMA2)}", headers)
     assert by_digest.body == SCHEMA2
+
+
+@pytest.mark.parametrize("headers", OLD_CLIENTS)
+def test_an_old_client_gets_schema_1_of_one_image_of_a_list(
+    wire: DirectWire, headers: dict[str, str]
+) -> None:
+    push_blob(wire, NAME, CONFIG)
+    image = push_manifest(wire, NAME, "image", SCHEMA2)
+    child = {"digest": image, "size": len(SCHEMA2), "mediaType": DOCKER_MANIFEST}
+    whole = index(child | platform("amd64"), media_type=DOCKER_LIST)
+    push_manifest(wire, NAME, "latest", whole)
+    answer = wire.ask("GET", AT_TAG, headers)
+    assert (answer.status, answer.header("content-type")) == (200, SCHEMA1_SIGNED)
+    assert "several platforms" in (answer.header("warning") or "")
+    facts = parse(signed.split(answer.body).payload)
+    assert (facts.tag, facts.digests) == ("latest", (Digest.of(b"layer"),))
 
 
 def test_an_old_client_gets_what_is_stored_where_schema_1_is_off(plain: DirectWire) -> None:
