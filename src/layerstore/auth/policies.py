@@ -10,8 +10,9 @@
         - {groups: [release], repositories: [released/**], actions: [pull, create]}
         - {users: [alice], addresses: [10.0.0.0/8], actions: ["*"]}
 
-A rule fits a caller by name or group (`*`: whoever logged in; neither: everybody), by network
-address (none: every one) and by repository (none: every one; `patterns.py`). What no rule allows
+A rule fits a caller by name or group (`*`: whoever logged in), by network address and by
+repository (`patterns.py`); a key that is not written fits everybody, every address, every
+repository, and one with an empty list nobody and nothing. What no rule allows
 is refused, and no rule allows more than the authority underneath does: the order of rules means
 nothing, and none takes anything away. `push` is `create`, a tag that is not there yet, and
 `overwrite`, letting one that is there lead elsewhere; whoever may do either may bring content.
@@ -109,23 +110,24 @@ class Rule:
 
 def parse_rule(
     *,
-    users: Sequence[str] = (),
-    groups: Sequence[str] = (),
-    addresses: Sequence[str] = (),
-    repositories: Sequence[str] = (),
-    actions: Sequence[str] = (),
+    users: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
+    addresses: Sequence[str] | None = None,
+    repositories: Sequence[str] | None = None,
+    actions: Sequence[str] | None = None,
     members: Mapping[str, Sequence[str]],
 ) -> Rule:
     """A rule as the configuration writes it; `members` are those of every group.
 
     Raises ValueError, with a sentence, for a rule that says nothing or something impossible.
     """
-    everybody = not users and not groups
+    everybody = users is None and groups is None
+    patterns = ["**"] if repositories is None else repositories
     return Rule(
-        None if everybody else frozenset(users).union(_members(groups, members)),
-        tuple(_network(text) for text in addresses) or None,
-        tuple(Pattern(text) for text in repositories or ["**"]),
-        _actions(actions),
+        None if everybody else frozenset(users or ()).union(_members(groups or (), members)),
+        None if addresses is None else tuple(_network(text) for text in addresses),
+        tuple(Pattern(text) for text in patterns),
+        _actions(actions or ()),
     )
 
 
@@ -226,7 +228,7 @@ def _covers(grant: Grant, wanted: Sequence[Access]) -> bool:
 
 
 def checked_rules(
-    rules: Iterable[Mapping[str, Sequence[str]]], members: Mapping[str, Sequence[str]]
+    rules: Iterable[Mapping[str, Sequence[str] | None]], members: Mapping[str, Sequence[str]]
 ) -> list[Rule]:
     """The rules of `auth.policies`, each a mapping of its keys. Raises AuthorityUnusable."""
     parsed: list[Rule] = []

@@ -67,19 +67,21 @@ class Silly(Section, frozen=True):
 class Policy(Section, frozen=True):
     """A rule: whom it fits may do its actions in its repositories."""
 
-    users: tuple[str, ...] = ()
-    """Names it fits; `*`: everybody who logged in; with neither users nor groups it fits everybody,
-    logged in or not."""
+    exact: ClassVar = True
 
-    groups: tuple[str, ...] = ()
+    users: tuple[str, ...] | None = None
+    """Names it fits; `*`: everybody who logged in. A rule without the keys `users` and `groups`
+    fits everybody, logged in or not; an empty list fits nobody."""
+
+    groups: tuple[str, ...] | None = None
     """Groups it fits (`auth.groups`)."""
 
-    addresses: tuple[str, ...] = ()
-    """Addresses and networks that requests come from; none: from everywhere."""
+    addresses: tuple[str, ...] | None = None
+    """Addresses and networks that requests come from; without the key from everywhere."""
 
-    repositories: tuple[str, ...] = ()
+    repositories: tuple[str, ...] | None = None
     """Patterns of names: `*` within a segment, `**` for any segments, `{user}` for the caller's
-    name; none: every repository."""
+    name; without the key every repository."""
 
     actions: tuple[Action, ...] = ()
     """What is allowed. `push` is `create` and `overwrite`."""

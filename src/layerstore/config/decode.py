@@ -147,7 +147,10 @@ class _Decoder:
             return
         near = nearest(key, [one.encode_name for one in kind.fields])
         hint = f"; is {below(path, near)} meant?" if near else ""
-        self._warn(value, below(path, key), f"this key is unknown and has no effect{hint}")
+        if section_of(kind).exact:
+            self._wrong(value, below(path, key), f"there is no such key here{hint}")
+        else:
+            self._warn(value, below(path, key), f"this key is unknown and has no effect{hint}")
 
     def _warn(self, value: Value, path: str, text: str) -> None:
         self.warnings.append(f"{path}: {text} ({value.origin})")
@@ -159,8 +162,9 @@ class _Decoder:
 
 def _is_unset(kind: inspect.StructType, key_kind: Kind, value: Value) -> bool:
     """Nothing written keeps the default, except where the key itself is a choice."""
-    is_choice = section_of(kind).chooses and isinstance(plain(key_kind), inspect.StructType)
-    return isinstance(value, Scalar) and value.is_null and not is_choice
+    section = section_of(kind)
+    is_choice = section.chooses and isinstance(plain(key_kind), inspect.StructType)
+    return isinstance(value, Scalar) and value.is_null and not is_choice and not section.exact
 
 
 def _leaf(kind: Kind, text: str) -> Plain:

@@ -41,5 +41,8 @@ class Section(Struct, frozen=True, kw_only=True):
     chooses: ClassVar[bool] = False
     """Whether a bare name chooses one of the keys: `auth: none`, `storage: {inmemory: }`."""
 
+    exact: ClassVar[bool] = False
+    """Whether an unknown key, or one without a value, is refused: where less would allow more."""
+
     closed: ClassVar[Mapping[str, str]] = {}
     """Keys of the original that nothing here can replace, with what to do instead."""

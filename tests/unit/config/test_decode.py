@@ -174,3 +174,21 @@ def test_origins_name_the_line_of_each_value() -> None:
     assert origins["http.addr"] == "file, line 2"
     assert origins["http.headers.X[0]"] == "file, line 4"
     assert "http.net" not in origins
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (
+            "{user: [alice], actions: [pull]}",
+            "auth.policies[0].user: there is no such key here; is auth.policies[0].users meant?",
+        ),
+        ("{users: , actions: [pull]}", "auth.policies[0].users: a list is expected"),
+        ("{users: alice, actions: [pull]}", "auth.policies[0].users: a list is expected"),
+        ("{repository: [a], actions: [pull]}", "auth.policies[0].repository: there is no such"),
+    ],
+)
+def test_a_rule_that_would_allow_more_than_was_meant_is_refused(rule: str, told: str) -> None:
+    """Without its key `users` a rule fits everybody: a slip must not open the registry."""
+    [problem] = problems(f"auth: {{policies: [{rule}]}}")
+    assert problem.startswith(told)
