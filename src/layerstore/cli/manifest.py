@@ -16,10 +16,10 @@ from layerstore.cli.opened import (
     revision,
     tagged,
 )
-from layerstore.oci import schema1
 from layerstore.oci.descriptor import SCHEMA1
-from layerstore.oci.manifest import Manifest, Target, parse
+from layerstore.oci.manifest import Manifest, Target
 from layerstore.oci.name import Name, Tag
+from layerstore.oci.schema1 import parse_stored
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.notary import Witness
 from layerstore.registry.revisions import StoredManifest
@@ -116,10 +116,7 @@ async def _looked_up(registry: LocalRegistry, name: Name, tag: Tag) -> _Shown:
     repository = registry.repository(name)
     digest = await repository.tags.current(tag)
     stored = await repository.manifests.kept(digest)
-    if stored.media_type == SCHEMA1:
-        manifest = schema1.parse(stored.content).manifest
-    else:
-        manifest = parse(stored.content, stored.media_type)
+    manifest = parse_stored(stored.content, stored.media_type)
     return _Shown(stored, manifest, await repository.manifests.witnesses(digest))
 
 

@@ -25,6 +25,7 @@ from layerstore.oci.errors import (
     TagInvalid,
 )
 from layerstore.oci.manifest import REFERENCES_MAX, Manifest, Target
+from layerstore.oci.manifest import parse as parse_manifest
 from layerstore.oci.name import Name, Tag
 from layerstore.oci.tarsum import TarSum, parse_digest
 
@@ -142,6 +143,16 @@ def check_members(payload: bytes) -> None:
         ambiguous = name.casefold() in _FOLDED and name not in _KNOWN
         if ambiguous or name.casefold() in _OF_OTHER_SCHEMAS:
             raise ManifestInvalid({"member": name[:64]}, message="schema 1 has no such member")
+
+
+def parse_stored(content: bytes, media_type: str) -> Manifest:
+    """What a stored manifest of any type names, schema 1 among them. Raises ManifestInvalid.
+
+    For what has to see every reference: layers of a TarSum are in `parse(content).digests` only.
+    """
+    if media_type in SCHEMA1_TYPES:
+        return parse(content).manifest
+    return parse_manifest(content, media_type)
 
 
 def made_of(manifest: Manifest, config: bytes, name: Name, tag: Tag) -> bytes:
