@@ -91,6 +91,7 @@ class Auth(Section, frozen=True):
     """Who may do what: at most one of `none`, `silly`, `htpasswd`, `token`."""
 
     chooses: ClassVar = True
+    exact: ClassVar = True
 
     none: Nobody | None = None
     """No check."""

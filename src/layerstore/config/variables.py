@@ -44,13 +44,21 @@ def override(tree: Table, environ: Mapping[str, str]) -> Overridden:
     for name in names:
         try:
             result.tree = _applied(result.tree, name, environ)
-        except _MatchesNothing:
-            result.warnings.append(_unmatched(name))
+        except _MatchesNothing as nothing:
+            if nothing.in_exact_section:
+                raise ConfigError(f"{name}: no key has this name{_hint(name)}") from None
+            result.warnings.append(
+                f"{name}: no key has this name; the variable has no effect{_hint(name)}"
+            )
     return result
 
 
 class _MatchesNothing(Exception):
     """There is no key of that name."""
+
+    def __init__(self, *, in_exact_section: bool = False) -> None:
+        super().__init__()
+        self.in_exact_section = in_exact_section
 
 
 def _applied(tree: Table, name: str, environ: Mapping[str, str]) -> Table:
@@ -159,7 +167,7 @@ def _over_other_name(
     for key in section.closed:
         if key.upper() == parts[0]:
             return table.put(key, Scalar("", variable.name))
-    raise _MatchesNothing
+    raise _MatchesNothing(in_exact_section=section.exact)
 
 
 def _over_mapping(
@@ -193,10 +201,9 @@ def _over_series(
     return Series((*items[:index], item, *items[index + 1 :]), variable.name)
 
 
-def _unmatched(name: str) -> str:
+def _hint(name: str) -> str:
     near = nearest(name, _names(struct_of(Config), PREFIX.rstrip(_PART)))
-    hint = f"; is {near} meant?" if near else ""
-    return f"{name}: no key has this name; the variable has no effect{hint}"
+    return f"; is {near} meant?" if near else ""
 
 
 def _names(kind: Kind, above: str) -> list[str]:

@@ -64,7 +64,7 @@ def test_choices_are_taken_in_any_case() -> None:
 
 
 def test_what_is_left_empty_keeps_its_default() -> None:
-    text = "log: \nhttp: {addr: , headers: , tls: }\nauth: {policies: , groups: }\nproxy: ~"
+    text = "log: \nhttp: {addr: , headers: , tls: , trustedproxies: }\nauth: \nproxy: ~"
     assert config(text) == Config()
 
 
@@ -191,4 +191,19 @@ def test_origins_name_the_line_of_each_value() -> None:
 def test_a_rule_that_would_allow_more_than_was_meant_is_refused(rule: str, told: str) -> None:
     """Without its key `users` a rule fits everybody: a slip must not open the registry."""
     [problem] = problems(f"auth: {{policies: [{rule}]}}")
+    assert problem.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("auth: htpaswd", "auth.htpaswd: there is no such key here; is auth.htpasswd meant?"),
+        ("auth: {htpaswd: {path: p}}", "auth.htpaswd: there is no such key here"),
+        ("auth: {policies: }", "auth.policies: a list is expected"),
+    ],
+)
+def test_a_check_that_nobody_knows_is_refused_and_does_not_open_the_registry(
+    text: str, told: str
+) -> None:
+    [problem] = problems(text)
     assert problem.startswith(told)

@@ -151,6 +151,12 @@ def test_a_variable_that_fits_nothing_changes_nothing(name: str) -> None:
     assert config("{}", **{name: "x"}) == Config()
 
 
+@pytest.mark.parametrize("name", ["AUTH_HTPASWD_PATH", "AUTH_POLICIES_0_USER", "AUTH_X"])
+def test_a_check_that_nobody_knows_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"REGISTRY_{name}: no key has this name"):
+        config("{}", **{name: "[x]"})
+
+
 def test_what_is_not_ours_and_the_name_of_the_file_are_left_alone() -> None:
     environ = {"HTTP_ADDR": "x", "REGISTRY_CONFIGURATION_PATH": "/x", "registry_http_addr": "y"}
     result = overridden("{}", environ)

@@ -1,0 +1,143 @@
+"""One file and the same variables mean the same to the original and to Layerstore.
+
+What they make of them is looked at from outside: in the answer to `GET /v2/`.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.servers import Server, Settings, layerstore_server, original_server
+
+Serve = Callable[..., AbstractContextManager[Server]]
+
+HEADERS = {"http": {"headers": {"X-One": ["a"]}}}
+TOKEN = {
+    "auth": {
+        "token": {
+            "realm": "https://auth.example/token",
+            "service": "registry.example",
+            "issuer": "issuer",
+        }
+    }
+}
+
+CASES: dict[str, tuple[Settings, Mapping[str, str]]] = {
+    "the file alone": (HEADERS, {}),
+    "a new entry of a mapping": (HEADERS, {"HTTP_HEADERS_X-TWO": "[b]"}),
+    "a mapping is replaced": (HEADERS, {"HTTP_HEADERS": "{X-Two: [b]}"}),
+    "general before specific": (
+        HEADERS,
+        {"HTTP_HEADERS_X-TWO": "[b]", "HTTP_HEADERS": "{X-Three: [c]}"},
+    ),
+    "a bare name chooses": (
+        {},
+        {"AUTH": "silly", "AUTH_SILLY_REALM": "here", "AUTH_SILLY_SERVICE": "there"},
+    ),
+    "a section chooses": ({}, {"AUTH": "{silly: {realm: here, service: there}}"}),
+    "a text that YAML may write in quotes": (
+        {"auth": {"silly": {"realm": "here", "service": "there"}}},
+        {"AUTH_SILLY_REALM": "'a: b'"},
+    ),
+    "what fits nothing changes nothing": (HEADERS, {"HTTP_HEADRES_X-ONE": "[b]", "X": "1"}),
+}
+
+DIFFERENCES: dict[str, tuple[Mapping[str, str], list[str], list[str]]] = {
+    # The original keeps the file's header beside the variable's and sends both.
+    "an entry of a mapping is replaced": (
+        {"HTTP_HEADERS_X-ONE": "[b, c]"},
+        ["a", "b", "c"],
+        ["b", "c"],
+    ),
+    # The original knows places in lists of sections, and passes over places in lists of words.
+    "an entry of a list is replaced": ({"HTTP_HEADERS_X-ONE_0": "b"}, ["a"], ["b"]),
+    "an entry of a list is added": ({"HTTP_HEADERS_X-ONE_1": "b"}, ["a"], ["a", "b"]),
+}
+"""Variables over HEADERS, what the original sends as X-One, and what Layerstore sends."""
+
+
+EXAMPLES = Path(__file__).parents[1] / "unit" / "config" / "examples"
+
+
+@pytest.mark.parametrize("name", ["image", "silly", "health"])
+def test_one_file_starts_both(name: str, tmp_path: Path) -> None:
+    config = yaml.safe_load((EXAMPLES / f"{name}.yml").read_text())
+    config["http"] = _without_addresses(config.get("http", {}))
+    for serve in (original_server, layerstore_server):
+        root = tmp_path / serve.__name__
+        folder = {"STORAGE_FILESYSTEM_ROOTDIRECTORY": str(root)} if name != "silly" else {}
+        status, _ = _answer(serve, root, config, folder)
+        assert status == (401 if name == "silly" else 200)
+
+
+def _without_addresses(http: Settings) -> Settings:
+    return {key: value for key, value in http.items() if key not in ("addr", "net", "debug")}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_answer_alike(name: str, tmp_path: Path) -> None:
+    config, variables = CASES[name]
+    original = _answer(original_server, tmp_path / "original", config, variables)
+    ours = _answer(layerstore_server, tmp_path / "ours", config, variables)
+    assert ours == original
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_where_they_differ_a_variable_has_the_last_word(name: str, tmp_path: Path) -> None:
+    variables, original, ours = DIFFERENCES[name]
+    for serve, values in ((original_server, original), (layerstore_server, ours)):
+        answer = _answer(serve, tmp_path / serve.__name__, HEADERS, variables)
+        assert answer == (200, {"x-one": values})
+
+
+@pytest.mark.parametrize(
+    ("config", "variables"),
+    [
+        ({"log": {"level": "loud"}}, {}),
+        ({"version": 7}, {}),
+        ({"storage": {"inmemory": {}}}, {}),
+        ({}, {"STORAGE": "{inmemory: {}, filesystem: {}}"}),
+        ({}, {"HTTP_HEADERS": "[not, a, mapping]"}),
+        (TOKEN, {}),
+    ],
+)
+@pytest.mark.parametrize("serve", [original_server, layerstore_server])
+def test_both_refuse_to_start(
+    serve: Serve, config: dict[str, Any], variables: Mapping[str, str], tmp_path: Path
+) -> None:
+    with (
+        pytest.raises(RuntimeError, match="ended"),
+        serve(tmp_path / "root", config=config, environment=_named(variables)),
+    ):
+        pass
+
+
+def _named(variables: Mapping[str, str]) -> dict[str, str]:
+    return {f"REGISTRY_{key}": value for key, value in variables.items()}
+
+
+def _answer(
+    serve: Serve, root: Path, config: Settings, variables: Mapping[str, str]
+) -> tuple[int, dict[str, list[str]]]:
+    """The status, and the headers that the configuration makes."""
+    with serve(root, config=config, environment=_named(variables)) as server:
+        connection = http.client.HTTPConnection(server.host, timeout=10)
+        try:
+            connection.request("GET", "/v2/")
+            response = connection.getresponse()
+            headers = response.getheaders()
+        finally:
+            connection.close()
+    seen: dict[str, list[str]] = {}
+    for key, value in headers:
+        name = key.lower()
+        if name == "www-authenticate" or (name.startswith("x-") and name != "x-request-id"):
+            seen.setdefault(name, []).append(value)
+    return response.status, {name: sorted(values) for name, values in seen.items()}
