@@ -175,8 +175,8 @@ class ManifestStore:
         async with self._locks.digest(self._name, digest), self._locks.tags(self._name, tags):
             if permit is not None:
                 await self._ask(permit, tags, digest)
-            await self._signatures.check_room(digest, submission.signatures)
-            await self._write(digest, submission, tags)
+            signatures = await self._signatures.fitting(digest, submission.signatures)
+            await self._write(digest, submission._replace(signatures=signatures), tags)
 
     async def _ask(self, permit: TagPermit, tags: Sequence[Tag], digest: Digest) -> None:
         for tag in tags:

@@ -31,7 +31,7 @@ class Submission(NamedTuple):
 
     content: bytes
     manifest: Manifest
-    signatures: tuple[Signature, ...] = ()
+    signatures: Sequence[Signature] = ()
     errors: tuple[RegistryError, ...] = ()
 
 

@@ -5,7 +5,7 @@ push one payload, their signatures gather there. Nothing is verified here.
 """
 
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import ManifestInvalid
@@ -63,17 +63,26 @@ class SignatureStore:
         _log.warning("a signature of %s@%s cannot be read: %s", self._name, revision, digest)
         return None
 
-    async def check_room(self, revision: Digest, more: Collection[Signature]) -> None:
-        """Raise ManifestInvalid when the revision would have too many signatures with these."""
+    async def fitting(self, revision: Digest, more: Sequence[Signature]) -> Sequence[Signature]:
+        """Those of the signatures that are not kept yet and for which there is room.
+
+        Where it is scarce, who has signed before need not be heard again: a host that pushes the
+        same image every night signs anew every time. Raises ManifestInvalid when there is no room
+        for somebody new.
+        """
         if not more:
-            return
+            return ()
         kept = {digest async for digest in self.digests(revision)}
-        count = len(kept | {Digest.of(signature.stored()) for signature in more})
-        if count > SIGNATURES_MAX:
+        fresh = [each for each in more if Digest.of(each.stored()) not in kept]
+        if len(kept) + len(fresh) > SIGNATURES_MAX:
+            known = {signature.header for signature in await self.get(revision)}
+            fresh = [each for each in fresh if each.header not in known]
+        if len(kept) + len(fresh) > SIGNATURES_MAX:
             raise ManifestInvalid(
-                {"limit": SIGNATURES_MAX, "signatures": count},
+                {"limit": SIGNATURES_MAX, "signatures": len(kept) + len(fresh)},
                 message="the manifest would have more signatures than is allowed",
             )
+        return fresh
 
     async def put(self, revision: Digest, signatures: Iterable[Signature]) -> None:
         """Keep signatures beside those that are there; what is kept already is not written again.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -46,7 +46,8 @@ from layerstore.registry.paths import (
 )
 from layerstore.registry.references import ManifestRules
 from layerstore.registry.repository import Repository
-from layerstore.storage.driver import StorageDriver
+from layerstore.storage.driver import StorageDriver, StorageUnavailable
+from layerstore.storage.memory import MemoryDriver
 from tests.fakes import FakeClock
 from tests.unit.oci.signers import SIGNED_AT, changed, document, host, payload
 from tests.unit.registry.conftest import descriptor, image, push_blobs
@@ -290,10 +291,24 @@ def test_a_payload_has_room_for_so_many_signatures_and_no_more(
 
     async def story() -> None:
         await push(repository, host(), host("P-384"))
-        refused = await refusal(repository, document(PAYLOAD, host("RSA")))
+        refused = await refusal(repository, document(PAYLOAD, host("RSA"), host()))
         assert isinstance(refused, ManifestInvalid)
         assert "more signatures" in refused.text
         assert len(await links(driver)) == 2
+
+    told(story)
+
+
+def test_who_signed_before_may_push_again_however_often(
+    repository: Repository, driver: StorageDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("layerstore.registry.signatures.SIGNATURES_MAX", 2)
+
+    async def story() -> None:
+        for _ in range(3):
+            await push(repository, host())
+        assert len(await links(driver)) == 2
+        assert set(await signers(repository)) == {host().public}
 
     told(story)
 
@@ -530,5 +545,60 @@ def test_a_configuration_that_is_too_large_is_not_read(
         await push_schema2(repository, configuration(*STEPS))
         with pytest.raises(ManifestNotAcceptable, match="too large"):
             await Downgrade(notary)(repository, LATEST, await repository.manifests.get(LATEST))
+
+    told(story)
+
+
+class Failing(MemoryDriver):
+    """Storage that takes so many writes more."""
+
+    writes_left = 1000
+
+    async def put(
+        self, path: str, content: bytes | AsyncIterable[bytes], *, durable: bool = True
+    ) -> None:
+        if not self.writes_left:
+            raise StorageUnavailable(self.name, path, "broken")
+        self.writes_left -= 1
+        await super().put(path, content, durable=durable)
+
+
+@pytest.mark.parametrize("writes", range(8))
+def test_a_push_that_breaks_off_anywhere_leaves_nothing_wrong(
+    writes: int, clock: FakeClock, notary: Notary
+) -> None:
+    driver = Failing(clock)
+    repository = LocalRegistry(driver, ProcessLocks(), clock, notary=notary).repository(NAME)
+
+    async def story() -> None:
+        await push_blobs(repository, b"layer")
+        content = document(PAYLOAD, host(), host("P-384"))
+        driver.writes_left = writes
+        with pytest.raises(StorageUnavailable):
+            await repository.manifests.put(content, None, tags=[LATEST])
+        with pytest.raises(ManifestUnknown):
+            await repository.manifests.get(LATEST)
+        driver.writes_left = 1000
+        await repository.manifests.put(content, None, tags=[LATEST])
+        assert len(await signers(repository)) == 2
+
+    told(story)
+
+
+def test_signatures_are_written_after_their_revision_and_before_the_tag(
+    clock: FakeClock, notary: Notary
+) -> None:
+    driver = Failing(clock)
+    repository = LocalRegistry(driver, ProcessLocks(), clock, notary=notary).repository(NAME)
+
+    async def story() -> None:
+        await push_blobs(repository, b"layer")
+        driver.writes_left = 6
+        content = document(PAYLOAD, host(), host("P-384"))
+        with pytest.raises(StorageUnavailable):
+            await repository.manifests.put(content, None, tags=[LATEST])
+        assert len(await links(driver)) == 2
+        served = await repository.manifests.get(REVISION)
+        assert len(signed.split(served.content).signatures) == 2
 
     told(story)
