@@ -41,6 +41,7 @@ from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver
 from layerstore.storage.ours import SCHEMA1_KEY, SECRET_BYTES, kept, kept_secret, own_folder
 from layerstore.telemetry.page import Page
+from layerstore.web.asgi import Limits
 from layerstore.web.message import Request, Response
 
 _log = logging.getLogger(__name__)
@@ -264,6 +265,19 @@ def _token_settings(token: Token) -> TokenSettings:
         autoredirect=token.autoredirect,
         autoredirect_path=token.autoredirectpath,
         delete_scope=token.deletescope,
+    )
+
+
+def edge_limits(config: Config) -> Limits:
+    """What a request may cost before it is one."""
+    limits = config.limits
+    return Limits(
+        path_bytes_max=limits.pathbytes,
+        query_bytes_max=limits.querybytes,
+        header_bytes_max=limits.headerbytes,
+        progress_s=limits.progresstimeout,
+        rate_min=limits.leastrate,
+        rate_window_s=limits.ratewindow,
     )
 
 

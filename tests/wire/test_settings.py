@@ -1,0 +1,249 @@
+"""Each key does what it says, from the text of a file to an answer over a real socket.
+
+What a setting means to one room is tested in that room; here is tested that it gets there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from layerstore.app import build, edge_limits, settle
+from layerstore.clock import SystemClock
+from layerstore.config import load
+from layerstore.telemetry.page import Page
+from layerstore.web.proxies import proxies
+from tests.edge import Answer, Served, serving
+from tests.wire.stock import (
+    ABSENT,
+    CONFIG,
+    LAYER,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    descriptor,
+    digest_of,
+    image,
+    index,
+    platform,
+)
+
+
+@asynccontextmanager
+async def served(text: str, folder: Path) -> AsyncIterator[Served]:
+    """A registry in memory with these settings."""
+    file = folder / "config.yml"
+    file.write_text(f"version: 0.1\n{text if 'storage:' in text else 'storage: inmemory' + text}")
+    clock = SystemClock()
+    config = settle(load(file, {}).config, clock)
+    app = build(config, Page.create(folder / "page", 1), clock)
+    trusted = proxies(config.http.trustedproxies)
+    async with serving(app.handle, limits=edge_limits(config), trusted=trusted) as server:
+        yield server
+
+
+async def push_blob(server: Served, content: bytes) -> Answer:
+    target = f"/v2/a/b/blobs/uploads/?digest={digest_of(content)}"
+    return await server.ask(target, method="POST", body=content)
+
+
+async def push(server: Served, manifest: bytes, reference: str = "t", kind: str = "") -> Answer:
+    kind = kind or json.loads(manifest)["mediaType"]
+    target = f"/v2/a/b/manifests/{reference}"
+    return await server.ask(
+        target, method="PUT", headers=f"Content-Type: {kind}\r\n", body=manifest
+    )
+
+
+async def push_image(server: Served, manifest: bytes | None = None) -> Answer:
+    for content in (CONFIG, LAYER):
+        assert (await push_blob(server, content)).status == 201
+    return await push(server, manifest or image())
+
+
+def codes(answer: Answer) -> list[str]:
+    return [error["code"] for error in json.loads(answer.body or b"")["errors"]]
+
+
+@pytest.mark.parametrize(("enabled", "status"), [("true", 202), ("false", 405)])
+async def test_storage_delete_enabled(enabled: str, status: int, tmp_path: Path) -> None:
+    text = f"storage: {{inmemory: , delete: {{enabled: {enabled}}}}}"
+    async with served(text, tmp_path) as server:
+        await push_image(server)
+        assert (await server.ask("/v2/a/b/manifests/t", method="DELETE")).status == status
+
+
+async def test_storage_maintenance_readonly_enabled(tmp_path: Path) -> None:
+    text = "storage: {inmemory: , maintenance: {readonly: {enabled: true}}}"
+    async with served(text, tmp_path) as server:
+        assert (await push_blob(server, LAYER)).status == 405
+        assert (await server.ask("/v2/")).status == 200
+
+
+async def test_http_headers(tmp_path: Path) -> None:
+    text = "\nhttp: {headers: {X-Content-Type-Options: [nosniff]}}"
+    async with served(text, tmp_path) as server:
+        assert (await server.ask("/v2/")).headers["x-content-type-options"] == "nosniff"
+
+
+async def test_http_prefix(tmp_path: Path) -> None:
+    async with served("\nhttp: {prefix: /team/}", tmp_path) as server:
+        assert (await server.ask("/team/v2/")).status == 200
+        assert (await server.ask("/v2/")).status == 404
+        answer = await server.ask("/team/v2/a/b/blobs/uploads/", method="POST")
+        assert answer.headers["location"].startswith("/team/v2/a/b/blobs/uploads/")
+
+
+FORWARDED = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: public.example\r\n"
+
+LOCATIONS = [
+    ("", "/v2/"),
+    ("\nhttp: {relativeurls: true}", "/v2/"),
+    ("\nhttp: {relativeurls: false}", "http://registry.example/v2/"),
+    ("\nhttp: {host: 'https://fixed.example:5000'}", "https://fixed.example:5000/v2/"),
+    ("\nhttp: {relativeurls: false, trustedproxies: [127.0.0.0/8]}", "https://public.example/v2/"),
+    ("\nhttp: {relativeurls: false, trustedproxies: [10.0.0.0/8]}", "http://registry.example/v2/"),
+]
+
+
+@pytest.mark.parametrize(("text", "beginning"), LOCATIONS)
+async def test_http_host_relativeurls_and_trustedproxies(
+    text: str, beginning: str, tmp_path: Path
+) -> None:
+    async with served(text, tmp_path) as server:
+        target = "/v2/a/b/blobs/uploads/"
+        answer = await server.ask(target, method="POST", headers=FORWARDED)
+        assert answer.headers["location"].startswith(f"{beginning}a/b/blobs/uploads/")
+
+
+async def test_catalog_maxentries_and_tags_maxtags(tmp_path: Path) -> None:
+    async with served("\ncatalog: {maxentries: 1}\ntags: {maxtags: 2}", tmp_path) as server:
+        await push_image(server)
+        for tag in ("u", "v", "w"):
+            await push(server, image(), tag)
+        tags = json.loads((await server.ask("/v2/a/b/tags/list?n=50")).body or b"")
+        assert tags["tags"] == ["t", "u"]
+        assert (await server.ask("/v2/_catalog?n=1")).status == 200
+        assert (await server.ask("/v2/_catalog?n=2")).status == 400
+
+
+NON_DISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+ELSEWHERE = descriptor(b"elsewhere", NON_DISTRIBUTABLE) | {"urls": ["https://good.example/l"]}
+FOREIGN = json.dumps(json.loads(image(())) | {"layers": [ELSEWHERE]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("urls", "status"),
+    [
+        ("{}", 400),
+        ("{allow: ['^https://good']}", 201),
+        ("{allow: ['^https://other']}", 400),
+        ("{allow: ['.*'], deny: [good]}", 400),
+    ],
+)
+async def test_validation_manifests_urls(urls: str, status: int, tmp_path: Path) -> None:
+    text = f"\nvalidation: {{manifests: {{urls: {urls}}}}}"
+    async with served(text, tmp_path) as server:
+        await push_blob(server, CONFIG)
+        assert (await push(server, FOREIGN)).status == status
+
+
+@pytest.mark.parametrize(("references", "status"), [("all", 400), ("none", 201)])
+async def test_validation_manifests_references(
+    references: str, status: int, tmp_path: Path
+) -> None:
+    text = f"\nvalidation: {{manifests: {{references: {references}}}}}"
+    async with served(text, tmp_path) as server:
+        assert (await push(server, image())).status == status
+
+
+ABSENT_CHILD = index(
+    {"mediaType": OCI_MANIFEST, "digest": ABSENT, "size": 9, **platform("riscv64")},
+    media_type=OCI_INDEX,
+)
+
+
+@pytest.mark.parametrize(
+    ("indexes", "status"),
+    [
+        ("{platforms: all}", 400),
+        ("{platforms: none}", 201),
+        ("{platforms: list, platformlist: [{os: linux, architecture: amd64}]}", 201),
+        ("{platforms: list, platformlist: [{os: linux, architecture: riscv64}]}", 400),
+    ],
+)
+async def test_validation_manifests_indexes(indexes: str, status: int, tmp_path: Path) -> None:
+    text = f"\nvalidation: {{manifests: {{indexes: {indexes}}}}}"
+    async with served(text, tmp_path) as server:
+        assert (await push(server, ABSENT_CHILD)).status == status
+
+
+async def test_validation_disabled(tmp_path: Path) -> None:
+    text = "\nvalidation: {disabled: true, manifests: {references: none, urls: {deny: [good]}}}"
+    async with served(text, tmp_path) as server:
+        assert codes(await push(server, image())) == ["MANIFEST_BLOB_UNKNOWN"] * 2
+        await push_blob(server, CONFIG)
+        assert (await push(server, FOREIGN)).status == 201
+
+
+async def test_policy_repository_classes(tmp_path: Path) -> None:
+    async with served("\npolicy: {repository: {classes: [plugin]}}", tmp_path) as server:
+        assert codes(await push_image(server)) == ["DENIED"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "status", "code"),
+    [
+        ("{manifestbytes: 100}", 413, "SIZE_INVALID"),
+        ("{references: 1}", 400, "MANIFEST_INVALID"),
+    ],
+)
+async def test_limits_of_manifests(limits: str, status: int, code: str, tmp_path: Path) -> None:
+    async with served(f"\nlimits: {limits}", tmp_path) as server:
+        answer = await push_image(server)
+        assert (answer.status, codes(answer)) == (status, [code])
+
+
+@pytest.mark.parametrize(
+    ("limits", "target", "headers", "status"),
+    [
+        ("{querybytes: 10}", "/v2/_catalog?n=1234567890", "", 414),
+        ("{pathbytes: 20}", "/v2/a/b/c/d/e/f/tags/list", "", 414),
+        ("{headerbytes: 100}", "/v2/", f"X-Long: {'x' * 100}\r\n", 431),
+    ],
+)
+async def test_limits_of_requests(
+    limits: str, target: str, headers: str, status: int, tmp_path: Path
+) -> None:
+    async with served(f"\nlimits: {limits}", tmp_path) as server:
+        assert (await server.ask(target, headers=headers)).status == status
+        assert (await server.ask("/v2/")).status == 200
+
+
+async def test_limits_progresstimeout(tmp_path: Path) -> None:
+    async with served("\nlimits: {progresstimeout: 50ms}", tmp_path) as server:
+        head = (
+            f"POST /v2/a/b/blobs/uploads/?digest={digest_of(LAYER)} HTTP/1.1\r\n"
+            f"Host: registry.example\r\nContent-Length: {len(LAYER)}\r\n\r\n"
+        )
+        async with server.connection() as connection:
+            await connection.send(head.encode() + LAYER[:10])
+            assert (await connection.answer()).status == 408
+
+
+async def test_limits_tagsperpush(tmp_path: Path) -> None:
+    async with served("\nlimits: {tagsperpush: 1}", tmp_path) as server:
+        await push_image(server)
+        for tags, status in (("tag=u", 201), ("tag=u&tag=v", 414)):
+            reference = f"{digest_of(image())}?{tags}"
+            assert (await push(server, image(), reference)).status == status
+
+
+async def test_auth_silly_and_policies(tmp_path: Path) -> None:
+    text = "\nauth: {silly: {realm: r, service: s}, policies: [{actions: [pull]}]}"
+    async with served(text, tmp_path) as server:
+        assert (await server.ask("/v2/a/b/tags/list")).status == 404
+        assert (await push_blob(server, LAYER)).status == 401
