@@ -36,7 +36,7 @@ class HtpasswdAuthority:
     def __init__(self, path: Path, realm: str, clock: Clock, *, at_once: int = 1) -> None:
         provide(path, clock)
         parse = partial(parse_users, secret=clock.token(_SECRET_BYTES))
-        self._users = WatchedFile(path, parse, bytes_max=FILE_BYTES_MAX)
+        self._users = WatchedFile("auth.htpasswd.path", path, parse, bytes_max=FILE_BYTES_MAX)
         self._realm = realm
         self._compares = Compares(at_once)
         self._remembered = Remembered(clock)

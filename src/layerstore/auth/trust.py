@@ -6,10 +6,10 @@ asks for, and to the `kid` that a key file gives it: both kinds of token service
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from cryptography import x509
@@ -36,6 +36,8 @@ from layerstore.oci.keys import (
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Of a bundle, and of a key file."""
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,8 +55,8 @@ class TrustedKeys:
     def __init__(self, bundle: Path | None, jwks: Path | None) -> None:
         if bundle is None and jwks is None:
             raise AuthorityUnusable("auth.token: one of rootcertbundle and jwks has to be given")
-        self._bundle = _watched_bundle(bundle) if bundle else None
-        self._jwks = WatchedFile(jwks, parse_jwks, bytes_max=FILE_BYTES_MAX) if jwks else None
+        self._bundle = _watched("rootcertbundle", bundle, parse_bundle) if bundle else None
+        self._jwks = _watched("jwks", jwks, parse_jwks) if jwks else None
 
     def key_for(self, header: Header, now: datetime) -> SigningKey:
         """The trusted key that the header points to. Raises TokenInvalid.
@@ -91,8 +93,8 @@ class TrustedKeys:
             yield self._bundle.value().keys
 
 
-def _watched_bundle(path: Path) -> WatchedFile[_Bundle]:
-    return WatchedFile(path, parse_bundle, bytes_max=FILE_BYTES_MAX)
+def _watched(key: str, path: Path, parse: Callable[[bytes], T]) -> WatchedFile[T]:
+    return WatchedFile(f"auth.token.{key}", path, parse, bytes_max=FILE_BYTES_MAX)
 
 
 def parse_bundle(content: bytes) -> _Bundle:

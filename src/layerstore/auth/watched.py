@@ -24,12 +24,14 @@ class _Version(NamedTuple):
 class WatchedFile(Generic[T]):
     """What a file says, read again whenever it was changed or replaced.
 
-    `parse` raises ValueError, with a sentence, for content that it cannot take. The first version
-    has to be good: AuthorityUnusable. A later one that is not, or a file that is gone, leaves the
-    last good version in force and is logged once.
+    `setting` is the key that names it. `parse` raises ValueError, with a sentence, for content
+    that it cannot take. The first version has to be good: AuthorityUnusable. A later one that is
+    not, or a file that is gone, leaves the last good version in force and is logged once.
     """
 
-    def __init__(self, path: Path, parse: Callable[[bytes], T], *, bytes_max: int) -> None:
+    def __init__(
+        self, setting: str, path: Path, parse: Callable[[bytes], T], *, bytes_max: int
+    ) -> None:
         self._path = path
         self._parse = parse
         self._bytes_max = bytes_max
@@ -37,7 +39,7 @@ class WatchedFile(Generic[T]):
             self._version: _Version | None = self._present()
             self._value = self._read()
         except (OSError, ValueError) as error:
-            raise AuthorityUnusable(f"{path}: {_reason(error)}") from error
+            raise AuthorityUnusable(f"{setting}: {path}: {_reason(error)}") from error
 
     def value(self) -> T:
         """What the last good version says."""

@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def watched(path: Path) -> WatchedFile[int]:
-    return WatchedFile(path, number, bytes_max=BYTES_MAX)
+    return WatchedFile("auth.key", path, number, bytes_max=BYTES_MAX)
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_a_replaced_file_is_known_even_with_time_and_size_kept(
 
 def test_an_unchanged_file_is_not_read_again(path: Path) -> None:
     reads: list[bytes] = []
-    watched = WatchedFile(path, reads.append, bytes_max=BYTES_MAX)
+    watched = WatchedFile("auth.key", path, reads.append, bytes_max=BYTES_MAX)
     for _ in range(5):
         watched.value()
     assert reads == [b"1"]
@@ -122,5 +122,5 @@ def test_the_first_version_has_to_be_good(path: Path, content: str | None) -> No
     path.unlink()
     if content is not None:
         path.write_text(content)
-    with pytest.raises(AuthorityUnusable, match=str(path)):
-        WatchedFile(path, number, bytes_max=BYTES_MAX)
+    with pytest.raises(AuthorityUnusable, match=f"auth.key: {path}: "):
+        WatchedFile("auth.key", path, number, bytes_max=BYTES_MAX)
