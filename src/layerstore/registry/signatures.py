@@ -64,22 +64,23 @@ class SignatureStore:
         return None
 
     async def fitting(self, revision: Digest, more: Sequence[Signature]) -> Sequence[Signature]:
-        """Those of the signatures that are not kept yet and for which there is room.
+        """Those of the signatures for which there is room; what is linked already needs none.
 
-        Where it is scarce, who has signed before need not be heard again: a host that pushes the
+        Where room is scarce, who has signed before need not be heard again: a host that pushes the
         same image every night signs anew every time. Raises ManifestInvalid when there is no room
         for somebody new.
         """
         if not more:
             return ()
-        kept = {digest async for digest in self.digests(revision)}
-        fresh = [each for each in more if Digest.of(each.stored()) not in kept]
-        if len(kept) + len(fresh) > SIGNATURES_MAX:
-            known = {signature.header for signature in await self.get(revision)}
-            fresh = [each for each in fresh if each.header not in known]
-        if len(kept) + len(fresh) > SIGNATURES_MAX:
+        linked = {digest async for digest in self.digests(revision)}
+        fresh = [each for each in more if Digest.of(each.stored()) not in linked]
+        if len(linked) + len(fresh) <= SIGNATURES_MAX:
+            return more
+        known = {signature.header for signature in await self.get(revision)}
+        fresh = [each for each in fresh if each.header not in known]
+        if len(linked) + len(fresh) > SIGNATURES_MAX:
             raise ManifestInvalid(
-                {"limit": SIGNATURES_MAX, "signatures": len(kept) + len(fresh)},
+                {"limit": SIGNATURES_MAX, "signatures": len(linked) + len(fresh)},
                 message="the manifest would have more signatures than is allowed",
             )
         return fresh

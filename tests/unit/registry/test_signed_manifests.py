@@ -405,6 +405,22 @@ def test_a_link_to_a_signature_that_is_gone_is_no_matter(
     told(story)
 
 
+def test_a_signature_that_is_gone_comes_back_with_the_next_push_of_it(
+    repository: Repository, driver: StorageDriver
+) -> None:
+    async def story() -> None:
+        await push_blobs(repository, b"layer")
+        content = document(PAYLOAD, host())
+        await repository.manifests.put(content, None, tags=[LATEST])
+        (link,) = await links(driver)
+        await driver.delete(BlobData(link.signature).path)
+        assert await signers(repository) == [OWN.public]
+        await repository.manifests.put(content, None, tags=[LATEST])
+        assert (await repository.manifests.get(LATEST)).content == content
+
+    told(story)
+
+
 def test_what_is_kept_is_judged_signature_by_signature(
     repository: Repository, driver: StorageDriver
 ) -> None:
