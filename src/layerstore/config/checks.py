@@ -8,8 +8,10 @@ from msgspec import structs
 
 from layerstore.auth.access import AuthorityUnusable
 from layerstore.auth.policies import checked_rules
+from layerstore.config.http import Http
 from layerstore.config.tree import Config
 from layerstore.web.proxies import proxies
+from layerstore.web.sockets import AddressInvalid, parse_address
 
 _SERVED_DRIVERS: Final = ("filesystem", "inmemory")
 
@@ -94,6 +96,7 @@ def _tls(config: Config) -> Iterator[str]:
 
 def _http(config: Config) -> Iterator[str]:
     http = config.http
+    yield from _address(http)
     if http.prefix and not (http.prefix.startswith("/") and http.prefix.endswith("/")):
         yield f"http.prefix: {http.prefix!r} has to begin and end with /"
     if http.host and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", http.host):
@@ -106,6 +109,17 @@ def _http(config: Config) -> Iterator[str]:
         yield f"http.trustedproxies: {error}"
     if http.http2.enabled and http.http2.disabled:
         yield "http.http2: enabled and disabled cannot both be true"
+
+
+def _address(http: Http) -> Iterator[str]:
+    if http.net == "unix":
+        if not http.addr or http.addr.startswith(":"):
+            yield f"http.addr: {http.addr!r} is no path of a socket, as http.net: unix wants it"
+        return
+    try:
+        parse_address(http.addr)
+    except AddressInvalid as error:
+        yield f"http.addr: {error}"
 
 
 def _headers(headers: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -63,6 +63,8 @@ def test_the_smallest_configuration_can_be_served() -> None:
             "http.headers.A: a value has characters",
         ),
         (STORED + "http: {trustedproxies: [proxy]}", "http.trustedproxies: 'proxy' is no address"),
+        (STORED + "http: {addr: localhost}", "http.addr: 'localhost' does not end with a port"),
+        (STORED + "http: {net: unix}", "http.addr: ':5000' is no path"),
         (STORED + "http: {prefix: registry/}", "http.prefix: "),
         (STORED + "http: {prefix: /registry}", "http.prefix: "),
         (STORED + "http: {host: registry.example}", "http.host: "),
@@ -96,6 +98,9 @@ def test_what_cannot_be_served_is_refused_with_its_key(text: str, problem: str) 
         "http: {headers: {X-Content-Type-Options: [nosniff], Empty: ['']}}",
         "auth: {policies: [{actions: [pull]}]}",
         "middleware: {registry: }",
+        "http: {net: unix, addr: /run/registry.sock}",
+        "http: {net: unix, addr: registry.sock}",
+        "http: {addr: '[::1]:0'}",
         "proxy: ",
     ],
 )
