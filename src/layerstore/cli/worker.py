@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 import uvloop
 
-from layerstore.app import build
+from layerstore.app import build, edge_limits
 from layerstore.cli.assignment import READY, Assignment, decoded
 from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock
@@ -24,6 +24,7 @@ from layerstore.config import Config
 from layerstore.telemetry.logs import Exchange, LogSettings, RequestLog, log_program
 from layerstore.telemetry.page import Counter, Page
 from layerstore.web.asgi import Edge
+from layerstore.web.proxies import proxies
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +45,15 @@ async def _work(assignment: Assignment) -> int:
     app = build(config, page, clock)
     stop = _stop_requested(assignment.control)
     await app.start()
-    edge = Edge(app.handle, app.refuse, _Teller(assignment.log, page), clock, draining=stop.is_set)
+    edge = Edge(
+        app.handle,
+        app.refuse,
+        _Teller(assignment.log, page),
+        clock,
+        draining=stop.is_set,
+        limits=edge_limits(config),
+        trusted=proxies(config.http.trustedproxies),
+    )
     listeners = [socket.socket(fileno=descriptor) for descriptor in assignment.listeners]
     server = HttpServer(edge, listeners, tls=assignment.tls, http2=assignment.http2)
     log_program(assignment.log)  # the server's constructor sets up logging of its own
