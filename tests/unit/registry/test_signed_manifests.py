@@ -1,24 +1,21 @@
-"""Signed manifests in a repository: merged, served, deleted; and the trees of every version."""
+"""Signed manifests in a repository: taken, merged, served, deleted."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterable, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterable
 
 import pytest
 
 from layerstore.oci import signed
-from layerstore.oci.descriptor import DOCKER_MANIFEST, SCHEMA1, SCHEMA1_SIGNED
+from layerstore.oci.descriptor import SCHEMA1, SCHEMA1_SIGNED
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import (
-    BlobUnknown,
     Denied,
     DigestInvalid,
     ManifestBlobUnknown,
     ManifestInvalid,
-    ManifestNotAcceptable,
     ManifestUnknown,
     ManifestUnverified,
     MediaTypeUnsupported,
@@ -27,97 +24,35 @@ from layerstore.oci.errors import (
     SeveralErrors,
     TagInvalid,
 )
-from layerstore.oci.keys import PrivateKey, PublicKey
-from layerstore.oci.name import Name, Tag
-from layerstore.oci.schema1 import EMPTY_LAYER, EMPTY_LAYER_DIGEST
-from layerstore.oci.tarsum import TarSum
-from layerstore.registry.downgrade import Downgrade
+from layerstore.oci.keys import PrivateKey
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.locks import ProcessLocks
 from layerstore.registry.notary import Notary
-from layerstore.registry.paths import (
-    BlobData,
-    LayerLink,
-    RevisionLink,
-    SignatureLink,
-    TagCurrent,
-    recognise,
-    signatures_folder,
-)
+from layerstore.registry.paths import BlobData
 from layerstore.registry.references import ManifestRules
 from layerstore.registry.repository import Repository
 from layerstore.storage.driver import StorageDriver, StorageUnavailable
 from layerstore.storage.memory import MemoryDriver
 from tests.fakes import FakeClock
 from tests.unit.oci.signers import SIGNED_AT, changed, document, host, payload
-from tests.unit.registry.conftest import descriptor, image, push_blobs
+from tests.unit.registry.conftest import push_blobs
+from tests.unit.registry.signed import (
+    LATEST,
+    NAME,
+    OWN,
+    PAYLOAD,
+    REVISION,
+    is_empty,
+    links,
+    notary,
+    push,
+    refusal,
+    repository,
+    signers,
+    told,
+)
 
-NAME = Name("library/alpine")
-LATEST = Tag("latest")
-PAYLOAD = payload()
-REVISION = Digest.of(PAYLOAD)
-OWN = host(number=99)
-
-
-@pytest.fixture
-def notary(clock: FakeClock) -> Notary:
-    return Notary(clock, takes_pushes=True, key=lambda: OWN)
-
-
-@pytest.fixture
-def repository(driver: StorageDriver, clock: FakeClock, notary: Notary) -> Repository:
-    return LocalRegistry(driver, ProcessLocks(), clock, notary=notary).repository(NAME)
-
-
-def told(story: Callable[[], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        await story()
-
-    asyncio.run(whole())
-
-
-async def push(repository: Repository, *keys: PrivateKey) -> Digest:
-    await push_blobs(repository, b"layer")
-    content = document(PAYLOAD, *keys)
-    return (await repository.manifests.put(content, SCHEMA1_SIGNED, tags=[LATEST])).digest
-
-
-async def refusal(repository: Repository, content: bytes, *tags: Tag) -> RegistryError:
-    with pytest.raises(RegistryError) as refused:
-        await repository.manifests.put(content, SCHEMA1_SIGNED, tags=tags or [LATEST])
-    return refused.value
-
-
-async def signers(repository: Repository) -> list[PublicKey]:
-    """The keys of the document that is served, each verified."""
-    served = await repository.manifests.get(LATEST)
-    taken = signed.split(served.content)
-    assert (taken.payload, served.digest) == (PAYLOAD, REVISION)
-    return [signed.verify(taken.payload, signature) for signature in taken.signatures]
-
-
-async def links(driver: StorageDriver) -> list[SignatureLink]:
-    folder = signatures_folder(NAME, REVISION)
-    found = [recognise(path) async for path, _ in driver.walk(folder)]
-    return [link for link in found if isinstance(link, SignatureLink)]
-
-
-async def is_empty(driver: StorageDriver) -> bool:
-    return not [path async for path, _ in driver.walk("/") if path.endswith(("/link", "/data"))]
-
-
-async def lay_out(driver: StorageDriver, *, misplaced: bool = False) -> None:
-    """A manifest as the original writes it: the payload, linked and tagged, without signatures."""
-    kind = LayerLink if misplaced else RevisionLink
-    await driver.put(BlobData(REVISION).path, PAYLOAD)
-    await driver.put(kind(NAME, REVISION).path, REVISION.encode())
-    await driver.put(TagCurrent(NAME, LATEST).path, REVISION.encode())
-
-
-async def lay_out_signature(driver: StorageDriver, content: bytes) -> None:
-    digest = Digest.of(content)
-    await driver.put(BlobData(digest).path, content)
-    await driver.put(SignatureLink(NAME, REVISION, digest).path, digest.encode())
+__all__ = ["notary", "repository"]
 
 
 def test_hosts_that_sign_one_payload_share_one_revision(repository: Repository) -> None:
@@ -329,112 +264,6 @@ def test_a_registry_for_plugins_takes_no_image_of_schema_1(
     told(story)
 
 
-def test_a_tree_of_2_0_to_2_4_is_served_with_its_signatures(
-    repository: Repository, driver: StorageDriver
-) -> None:
-    async def story() -> None:
-        await lay_out(driver)
-        for key in (host(), host("RSA")):
-            await lay_out_signature(driver, signed.sign(PAYLOAD, key, SIGNED_AT).stored())
-        assert set(await signers(repository)) == {host().public, host("RSA").public}
-
-    told(story)
-
-
-def test_a_tree_of_2_5_to_2_8_is_signed_on_the_way_out(
-    repository: Repository, driver: StorageDriver, clock: FakeClock
-) -> None:
-    async def story() -> None:
-        await lay_out(driver)
-        assert await signers(repository) == [OWN.public]
-        (signature,) = signed.split((await repository.manifests.get(REVISION)).content).signatures
-        assert signature.signed_at == clock.now().replace(microsecond=0)
-        assert await links(driver) == []
-
-    told(story)
-
-
-def test_a_revision_that_2_1_0_linked_among_the_layers_is_served(
-    repository: Repository, driver: StorageDriver
-) -> None:
-    async def story() -> None:
-        await lay_out(driver, misplaced=True)
-        await lay_out_signature(driver, signed.sign(PAYLOAD, host(), SIGNED_AT).stored())
-        assert await signers(repository) == [host().public]
-        await repository.manifests.delete(REVISION)
-        assert await links(driver) == []
-
-    told(story)
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        b"",
-        b"{}",
-        signed.sign(payload(architecture="arm64"), host("P-384"), SIGNED_AT).stored(),
-        signed.sign(PAYLOAD, host("P-384"), SIGNED_AT)
-        .stored()
-        .replace(b'"alg":"ES384"', b'"alg":"none"'),
-    ],
-)
-def test_a_stored_signature_that_does_not_hold_is_left_out(
-    damaged: bytes, repository: Repository, driver: StorageDriver
-) -> None:
-    async def story() -> None:
-        await lay_out(driver)
-        await lay_out_signature(driver, damaged)
-        assert await signers(repository) == [OWN.public]
-        await lay_out_signature(driver, signed.sign(PAYLOAD, host(), SIGNED_AT).stored())
-        assert await signers(repository) == [host().public]
-
-    told(story)
-
-
-def test_a_link_to_a_signature_that_is_gone_is_no_matter(
-    repository: Repository, driver: StorageDriver
-) -> None:
-    async def story() -> None:
-        await push(repository, host(), host("P-384"))
-        gone, kept = await links(driver)
-        await driver.delete(BlobData(gone.signature).path)
-        assert len(await signers(repository)) == 1
-        await driver.put(kept.path, b"")
-        assert await signers(repository) == [OWN.public]
-
-    told(story)
-
-
-def test_a_signature_that_is_gone_comes_back_with_the_next_push_of_it(
-    repository: Repository, driver: StorageDriver
-) -> None:
-    async def story() -> None:
-        await push_blobs(repository, b"layer")
-        content = document(PAYLOAD, host())
-        await repository.manifests.put(content, None, tags=[LATEST])
-        (link,) = await links(driver)
-        await driver.delete(BlobData(link.signature).path)
-        assert await signers(repository) == [OWN.public]
-        await repository.manifests.put(content, None, tags=[LATEST])
-        assert (await repository.manifests.get(LATEST)).content == content
-
-    told(story)
-
-
-def test_what_is_kept_is_judged_signature_by_signature(
-    repository: Repository, driver: StorageDriver
-) -> None:
-    async def story() -> None:
-        await push(repository, host())
-        wrong = signed.sign(payload(architecture="arm64"), host("P-384"), SIGNED_AT)
-        await lay_out_signature(driver, wrong.stored())
-        found = {witness.key: witness for witness in await repository.manifests.witnesses(REVISION)}
-        assert set(found) == {host().public, None}
-        assert "not one of this payload" in found[None].reason
-
-    told(story)
-
-
 def test_the_registry_s_key_is_asked_for_when_it_is_needed_and_once(clock: FakeClock) -> None:
     asked: list[int] = []
 
@@ -449,120 +278,6 @@ def test_the_registry_s_key_is_asked_for_when_it_is_needed_and_once(clock: FakeC
     notary.issue(PAYLOAD, [])
     notary.issue(PAYLOAD, [])
     assert asked == [1]
-
-
-def test_a_layer_of_an_old_tree_is_found_by_its_tarsum(
-    repository: Repository, driver: StorageDriver
-) -> None:
-    async def story() -> None:
-        hexadecimal = "04b06d38c7cc20fd82664fb3b69d19ff297a01affe8a63c2f8c440cdc84137ae"
-        tarsum = TarSum.parse(f"tarsum.v1+sha256:{hexadecimal}")
-        path = LayerLink(NAME, tarsum).path
-        assert path.endswith(f"/_layers/tarsum/v1/sha256/{hexadecimal}/link")
-        assert recognise(path) == LayerLink(NAME, tarsum)
-        with pytest.raises(BlobUnknown):
-            await repository.blobs.stat(tarsum)
-        digest = Digest.of(b"layer")
-        await driver.put(path, digest.encode())
-        await driver.put(BlobData(digest).path, b"layer")
-        blob = await repository.blobs.stat(tarsum)
-        assert (blob.digest, blob.size) == (digest, 5)
-        await repository.blobs.delete(tarsum)
-        assert not await repository.blobs.has(tarsum)
-
-    told(story)
-
-
-def test_a_tarsum_is_not_taken_in_a_new_manifest(repository: Repository) -> None:
-    async def story() -> None:
-        tarsum = f"tarsum.v1+sha256:{'0' * 64}"
-        content = document(payload(fsLayers=[{"blobSum": tarsum}]))
-        refused = await refusal(repository, content)
-        assert isinstance(refused, ManifestInvalid)
-        assert refused.detail == {"blobSum": tarsum}
-
-    told(story)
-
-
-STEPS: list[dict[str, Any]] = [{"created_by": "ADD"}, {"created_by": "CMD", "empty_layer": True}]
-
-
-def configuration(*steps: dict[str, Any]) -> bytes:
-    filled = [step for step in steps if not step.get("empty_layer")]
-    whole = {"architecture": "amd64", "history": steps, "rootfs": {"diff_ids": ["x"] * len(filled)}}
-    return json.dumps(whole).encode()
-
-
-async def push_schema2(repository: Repository, config: bytes) -> None:
-    await push_blobs(repository, config, b"layer")
-    content = image(
-        config=config, layers=(b"layer",), mediaType=DOCKER_MANIFEST, subject=descriptor(b"subject")
-    )
-    await repository.manifests.put(content, DOCKER_MANIFEST, tags=[LATEST])
-
-
-def test_an_image_is_told_in_schema_1_and_signed_by_the_registry(
-    repository: Repository, notary: Notary
-) -> None:
-    async def story() -> None:
-        await push_schema2(repository, configuration(*STEPS))
-        stored = await repository.manifests.get(LATEST)
-        made = await Downgrade(notary)(repository, LATEST, stored)
-        taken = signed.split(made.content)
-        assert signed.verify(taken.payload, taken.signatures[0]) == OWN.public
-        assert (made.digest, made.media_type) == (Digest.of(taken.payload), SCHEMA1_SIGNED)
-        empty = await repository.blobs.stat(EMPTY_LAYER_DIGEST)
-        assert b"".join([piece async for piece in empty.read()]) == EMPTY_LAYER
-        with pytest.raises(ManifestUnknown):
-            await repository.manifests.get(made.digest)
-        placed = await repository.manifests.put(made.content, None, tags=[LATEST])
-        assert placed.digest == made.digest
-
-    told(story)
-
-
-def test_a_registry_that_is_read_only_writes_no_empty_layer(
-    repository: Repository, notary: Notary
-) -> None:
-    async def story() -> None:
-        reading = Downgrade(notary, writes=False)
-        await push_schema2(repository, configuration(*STEPS))
-        stored = await repository.manifests.get(LATEST)
-        with pytest.raises(ManifestNotAcceptable, match="read-only"):
-            await reading(repository, LATEST, stored)
-        await push_blobs(repository, EMPTY_LAYER)
-        assert await reading(repository, LATEST, stored)
-        await push_schema2(repository, configuration(STEPS[0]))
-        assert await reading(repository, LATEST, await repository.manifests.get(LATEST))
-
-    told(story)
-
-
-def test_an_image_whose_configuration_is_gone_is_not_told(
-    repository: Repository, notary: Notary
-) -> None:
-    async def story() -> None:
-        config = configuration(*STEPS)
-        await push_schema2(repository, config)
-        stored = await repository.manifests.get(LATEST)
-        await repository.blobs.delete(Digest.of(config))
-        with pytest.raises(BlobUnknown):
-            await Downgrade(notary)(repository, LATEST, stored)
-
-    told(story)
-
-
-def test_a_configuration_that_is_too_large_is_not_read(
-    repository: Repository, notary: Notary, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("layerstore.registry.downgrade.CONFIG_BYTES_MAX", 10)
-
-    async def story() -> None:
-        await push_schema2(repository, configuration(*STEPS))
-        with pytest.raises(ManifestNotAcceptable, match="too large"):
-            await Downgrade(notary)(repository, LATEST, await repository.manifests.get(LATEST))
-
-    told(story)
 
 
 class Failing(MemoryDriver):
