@@ -18,6 +18,8 @@ from layerstore.config import load
 from layerstore.telemetry.page import Page
 from layerstore.web.proxies import proxies
 from tests.edge import Answer, Served, serving
+from tests.servers import layerstore_server
+from tests.wire.client import SocketWire
 from tests.wire.stock import (
     ABSENT,
     CONFIG,
@@ -247,3 +249,16 @@ async def test_auth_silly_and_policies(tmp_path: Path) -> None:
     async with served(text, tmp_path) as server:
         assert (await server.ask("/v2/a/b/tags/list")).status == 404
         assert (await push_blob(server, LAYER)).status == 401
+
+
+def test_workers_obey_the_settings_of_their_edge(tmp_path: Path) -> None:
+    config = {
+        "http": {"relativeurls": False, "trustedproxies": ["127.0.0.1"]},
+        "limits": {"querybytes": 10},
+    }
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "public.example"}
+    with layerstore_server(tmp_path / "root", config=config, workers=1) as server:
+        wire = SocketWire(server.host)
+        assert wire.ask("GET", "/v2/_catalog?n=1234567890").status == 414
+        location = wire.ask("POST", "/v2/a/b/blobs/uploads/", forwarded).location
+        assert location.startswith("https://public.example/v2/")
