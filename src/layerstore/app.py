@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from layerstore.api.admission import PageGate
 from layerstore.api.dispatch import Api
 from layerstore.api.options import ApiOptions
 from layerstore.auth.access import Authority, AuthorityUnusable, OpenAuthority
@@ -79,7 +80,11 @@ def build(config: Config, page: Page, clock: Clock) -> App:
     notary = open_notary(config, clock)
     registry = _registry(config, driver, clock, notary)
     api = Api(
-        registry, _authority(config, clock), _options(config), downgrade=_downgrade(config, notary)
+        registry,
+        _authority(config, clock),
+        _options(config),
+        gate=PageGate(page, config.limits.uploadsperclient),
+        downgrade=_downgrade(config, notary),
     )
     return App(api, driver)
 
