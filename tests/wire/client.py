@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -74,7 +75,8 @@ class SocketWire:
     ) -> Answer:
         connection = http.client.HTTPConnection(self._host, timeout=ANSWER_SECONDS)
         try:
-            self._send(connection, method, target, lines(headers), body)
+            with suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent
+                self._send(connection, method, target, lines(headers), body)
             with connection.getresponse() as response:
                 received = [(name.lower(), value) for name, value in response.getheaders()]
                 return Answer(response.status, received, response.read())
