@@ -5,23 +5,28 @@ joined, once for each process.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import structs
 
 from layerstore.api.admission import PageGate
+from layerstore.api.calls import IssueToken
 from layerstore.api.dispatch import Api
 from layerstore.api.options import ApiOptions
+from layerstore.api.routes import build as build_address
 from layerstore.auth.access import Authority, AuthorityUnusable, OpenAuthority
 from layerstore.auth.htpasswd import HtpasswdAuthority
-from layerstore.auth.policies import PolicyAuthority, checked_rules
+from layerstore.auth.passes import PassAuthority, Passes
+from layerstore.auth.policies import PolicyAuthority, Rule, checked_rules
 from layerstore.auth.silly import SillyAuthority
 from layerstore.auth.token import TokenAuthority, TokenSettings
 from layerstore.clock import Clock
 from layerstore.config import Config, ConfigError
-from layerstore.config.auth import Auth, Token
+from layerstore.config.auth import Token
 from layerstore.oci.errors import RegistryError
 from layerstore.oci.keys import (
     CHANCE_BYTES,
@@ -79,12 +84,14 @@ def build(config: Config, page: Page, clock: Clock) -> App:
     driver = open_driver(config, clock)
     notary = open_notary(config, clock)
     registry = _registry(config, driver, clock, notary)
+    entrance = _entrance(config, clock)
     api = Api(
         registry,
-        _authority(config, clock),
+        entrance.authority,
         _options(config),
         gate=PageGate(page, config.limits.uploadsperclient),
         downgrade=_downgrade(config, notary),
+        passes=entrance.passes,
     )
     return App(api, driver)
 
@@ -114,7 +121,7 @@ def settle(config: Config, clock: Clock) -> Config:
     server; in memory it is a new one. A missing password file is made. Raises ConfigError where
     the folder cannot be written or nobody could be let in.
     """
-    _authority(config, clock)
+    _entrance(config, clock)
     if config.http.secret:
         return config
     folder = storage_folder(config)
@@ -236,27 +243,48 @@ def _rules(config: Config) -> ManifestRules:
     )
 
 
-def _authority(config: Config, clock: Clock) -> Authority:
-    """Who decides. Raises ConfigError."""
-    auth = config.auth
+class _Entrance(NamedTuple):
+    """Who decides who may come in, and the passes that are handed out there, if any."""
+
+    authority: Authority
+    passes: Passes | None = None
+
+
+def _entrance(config: Config, clock: Clock) -> _Entrance:
+    """The check and the rules of `auth`. Raises ConfigError."""
     try:
-        authority = _check_of_callers(auth, clock)
-        if not auth.policies:
-            return authority
-        rules = checked_rules([structs.asdict(rule) for rule in auth.policies], auth.groups)
-        return PolicyAuthority(authority, rules)
+        rules = checked_rules(
+            [structs.asdict(rule) for rule in config.auth.policies], config.auth.groups
+        )
+        entrance = _check_of_callers(config, rules, clock)
     except AuthorityUnusable as error:
         raise ConfigError(str(error)) from error
+    if not rules:
+        return entrance
+    return entrance._replace(authority=PolicyAuthority(entrance.authority, rules))
 
 
-def _check_of_callers(auth: Auth, clock: Clock) -> Authority:
+def _check_of_callers(config: Config, rules: Sequence[Rule], clock: Clock) -> _Entrance:
+    auth = config.auth
     if auth.htpasswd is not None:
-        return HtpasswdAuthority(Path(auth.htpasswd.path), auth.htpasswd.realm, clock)
+        passwords = HtpasswdAuthority(Path(auth.htpasswd.path), auth.htpasswd.realm, clock)
+        if any(rule.fits_everybody for rule in rules):
+            return _with_passes(passwords, config, clock)
+        return _Entrance(passwords)
     if auth.token is not None:
-        return TokenAuthority(_token_settings(auth.token), clock)
+        return _Entrance(TokenAuthority(_token_settings(auth.token), clock))
     if auth.silly is not None:
-        return SillyAuthority(auth.silly.realm, auth.silly.service)
-    return OpenAuthority()
+        return _Entrance(SillyAuthority(auth.silly.realm, auth.silly.service))
+    return _Entrance(OpenAuthority())
+
+
+def _with_passes(passwords: HtpasswdAuthority, config: Config, clock: Clock) -> _Entrance:
+    """Where rules let everybody do something, clients without a password need a pass for it."""
+    secret = config.http.secret.encode() or clock.token(SECRET_BYTES)
+    passes = Passes(secret, clock, passwords.hash_of)
+    path = config.http.prefix.rstrip("/") + build_address(IssueToken())
+    authority = PassAuthority(passwords, passes, path, config.http.host or None)
+    return _Entrance(authority, passes)
 
 
 def _token_settings(token: Token) -> TokenSettings:

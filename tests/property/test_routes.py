@@ -63,6 +63,7 @@ def build_call(kind: Any, *parts: Any) -> st.SearchStrategy[Call]:
 every_call = st.one_of(
     st.just(calls.Alive()),
     st.just(calls.Ping()),
+    st.just(calls.IssueToken()),
     build_call(calls.Discover, st.none() | names),
     build_call(calls.ListRepositories, st.builds(Page, numbers, st.just("") | names)),
     build_call(calls.ListTags, names, st.builds(Page, numbers, places)),
@@ -118,6 +119,8 @@ def test_access_follows_from_the_method(call: Call) -> None:
         assert own == expected
     elif isinstance(call, calls.ListRepositories):
         assert call.wanted == (Access("registry", "catalog", "*"),)
+    elif isinstance(call, calls.IssueToken):
+        assert call.wanted == (Access("registry", "token", "*"),)
     else:
         assert call.wanted == ()
 

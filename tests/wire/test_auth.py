@@ -71,11 +71,12 @@ def push_image(wire: Wire, name: str, tag: str = "latest") -> str:
 
 
 @contextmanager
-def by_password(folder: Path, **auth: Any) -> Iterator[Server]:
+def by_password(folder: Path, workers: int | None = None, **auth: Any) -> Iterator[Server]:
     path = folder / "htpasswd"
     path.write_text("".join(map(line, ("alice", "bob", "root"))))
     auth = {"htpasswd": {"realm": "our registry", "path": str(path)}, **auth}
-    with layerstore_server(folder / "storage", config={"auth": auth}) as server:
+    config = {"auth": auth}
+    with layerstore_server(folder / "storage", config=config, workers=workers) as server:
         yield server
 
 
@@ -89,8 +90,12 @@ def ruled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+ELSEWHERE = {"Host": "registry.example"}
+"""Plain HTTP to a host that is not the client's own: no place to send passwords to."""
+
+
 def test_who_says_nothing_is_asked_for_a_name(ruled: Server) -> None:
-    answer = anybody(ruled).ask("GET", "/v2/")
+    answer = anybody(ruled).ask("GET", "/v2/", ELSEWHERE)
     assert answer.status == 401
     assert answer.header("www-authenticate") == 'Basic realm="our registry"'
     assert answer.header("docker-distribution-api-version") == "registry/2.0"
@@ -110,7 +115,7 @@ def test_everybody_pulls_what_is_public(ruled: Server) -> None:
 
 
 def test_nobody_pushes_without_a_name(ruled: Server) -> None:
-    answer = anybody(ruled).ask("POST", "/v2/public/app/blobs/uploads/")
+    answer = anybody(ruled).ask("POST", "/v2/public/app/blobs/uploads/", ELSEWHERE)
     assert answer.status == 401
     assert answer.header("www-authenticate") == 'Basic realm="our registry"'
     assert user(ruled, "bob").ask("POST", "/v2/public/app/blobs/uploads/").status == 202
@@ -227,8 +232,64 @@ def test_the_log_names_the_user_and_no_password(ruled: Server) -> None:
     assert basic("alice", "alice.").removeprefix("Basic ") not in told
 
 
+def test_with_rules_for_everybody_the_registry_hands_out_passes(ruled: Server) -> None:
+    address = f"http://{ruled.host}/v2/_layerstore/token"
+    challenge = f'Bearer realm="{address}",service="{ruled.host}"'
+    assert anybody(ruled).ask("GET", "/v2/").header("www-authenticate") == challenge
+    pushing = anybody(ruled).ask("POST", "/v2/public/app/blobs/uploads/")
+    scope = ',scope="repository:public/app:pull,push"'
+    assert pushing.header("www-authenticate") == challenge + scope
+
+
+def passed(server: Server, name: str | None) -> Wire:
+    """Somebody with a pass that he was handed for his password, or for nothing."""
+    wire = anybody(server) if name is None else user(server, name)
+    answer = wire.ask("GET", "/v2/_layerstore/token?service=x&scope=repository:secret:*")
+    assert (answer.status, answer.header("cache-control")) == (200, "no-store")
+    document = answer.json()
+    assert document["token"] == document["access_token"]
+    assert document["expires_in"] == 300
+    return As(server, f"Bearer {document['token']}")
+
+
+def test_a_pass_says_who_and_the_rules_say_what(ruled: Server) -> None:
+    nobody, alice, root = (passed(ruled, name) for name in (None, "alice", "root"))
+    for wire, statuses in ((nobody, (200, 403, 403)), (alice, (200, 200, 403)), (root, (200,) * 3)):
+        names = ("public/app", "team/app", "secret")
+        targets = [f"/v2/{name}/manifests/latest" for name in names]
+        assert tuple(wire.ask("GET", target).status for target in targets) == statuses
+    assert nobody.ask("GET", "/v2/").status == 200
+    assert nobody.ask("POST", "/v2/public/app/blobs/uploads/").status == 403
+    assert alice.ask("POST", "/v2/public/app/blobs/uploads/").status == 202
+
+
+def test_a_wrong_password_gets_no_pass(ruled: Server) -> None:
+    answer = As(ruled, basic("alice", "wrong")).ask("GET", "/v2/_layerstore/token")
+    assert answer.status == 401
+    assert answer.header("www-authenticate") == 'Basic realm="our registry"'
+
+
+def test_a_pass_gets_no_other(ruled: Server) -> None:
+    assert passed(ruled, "alice").ask("GET", "/v2/_layerstore/token").status == 401
+
+
+def test_what_is_no_pass_is_invalid(ruled: Server) -> None:
+    answer = As(ruled, "Bearer something").ask("GET", "/v2/public/app/manifests/latest")
+    assert answer.status == 401
+    assert (answer.header("www-authenticate") or "").endswith(',error="invalid_token"')
+
+
+def test_a_registry_without_rules_for_everybody_hands_out_nothing(tmp_path: Path) -> None:
+    rules = [{"users": ["*"], "actions": ["pull"]}]
+    with by_password(tmp_path, workers=1, policies=rules) as server:
+        challenge = anybody(server).ask("GET", "/v2/").header("www-authenticate")
+        assert challenge == 'Basic realm="our registry"'
+        assert anybody(server).ask("GET", "/v2/_layerstore/token").status == 401
+        assert user(server, "alice").ask("GET", "/v2/_layerstore/token").status == 404
+
+
 def test_a_changed_file_counts_from_the_next_request_on(tmp_path: Path) -> None:
-    with by_password(tmp_path) as server:
+    with by_password(tmp_path, workers=1) as server:
         assert user(server, "alice").ask("GET", "/v2/").status == 200
         replacement = tmp_path / "new"
         replacement.write_text(line("carol"))

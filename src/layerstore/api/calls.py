@@ -8,7 +8,7 @@ names its end-number in the distribution specification (Endpoints). Nothing here
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
-from layerstore.auth.access import REGISTRY, REPOSITORY, Access
+from layerstore.auth.access import REGISTRY, REPOSITORY, TOKEN, Access
 from layerstore.oci.digest import Digest
 from layerstore.oci.name import Name, Reference, Tag
 
@@ -81,6 +81,17 @@ class ListRepositories(Call):
     @property
     def wanted(self) -> tuple[Access, ...]:
         return (Access(REGISTRY, "catalog", "*"),)
+
+
+@dataclass(frozen=True, slots=True)
+class IssueToken(Call):
+    """A pass for whoever asks, as token services hand them out (auth/passes.py). Ours."""
+
+    end: ClassVar = "-"
+
+    @property
+    def wanted(self) -> tuple[Access, ...]:
+        return (TOKEN,)
 
 
 @dataclass(frozen=True, slots=True)

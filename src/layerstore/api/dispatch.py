@@ -19,6 +19,7 @@ from layerstore.api.calls import (
     FinishUpload,
     GetBlob,
     GetManifest,
+    IssueToken,
     ListReferrers,
     ListRepositories,
     ListTags,
@@ -38,6 +39,7 @@ from layerstore.api.referrers import list_referrers
 from layerstore.api.repositories import delete_repository
 from layerstore.api.routes import methods_at, parse
 from layerstore.api.state import StateSealer
+from layerstore.api.tokens import issue_token
 from layerstore.api.uploads import (
     append_chunk,
     cancel_upload,
@@ -46,6 +48,7 @@ from layerstore.api.uploads import (
     upload_status,
 )
 from layerstore.auth.access import Authority, EverythingGranted, Grant
+from layerstore.auth.passes import Passes
 from layerstore.oci.errors import DeleteDisabled, ReadOnly, RegistryError, RouteUnknown, Unsupported
 from layerstore.registry.local import LocalRegistry
 from layerstore.web.message import Request, Response
@@ -57,6 +60,7 @@ _HANDLERS: Final[Mapping[type[Call], Callable[[Any, Exchange], Awaitable[Respons
     Alive: alive,
     Options: options,
     Ping: ping,
+    IssueToken: issue_token,
     Discover: discover,
     ListRepositories: list_repositories,
     ListTags: list_tags,
@@ -96,12 +100,14 @@ class Api:
         *,
         gate: UploadGate | None = None,
         downgrade: Downgrade | None = None,
+        passes: Passes | None = None,
     ) -> None:
         self._registry = registry
         self._authority = authority
         self._options = options
         self._gate = gate if gate is not None else CountingGate()
         self._downgrade = downgrade
+        self._passes = passes
         self._locations = Locations(options)
         self._sealer = StateSealer(options.secret)
         self._prefix = options.prefix.rstrip("/")
@@ -164,6 +170,7 @@ class Api:
             self._sealer,
             self._gate,
             self._downgrade,
+            self._passes,
         )
 
     def _refusal(self, error: Exception, request: Request) -> Response:

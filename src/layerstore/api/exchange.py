@@ -10,6 +10,7 @@ from layerstore.api.locations import Locations
 from layerstore.api.options import ApiOptions
 from layerstore.api.state import StateSealer
 from layerstore.auth.access import Grant
+from layerstore.auth.passes import Passes
 from layerstore.oci.errors import TooManyRequests
 from layerstore.oci.name import Name, Tag
 from layerstore.registry.local import LocalRegistry
@@ -52,6 +53,7 @@ class Exchange:
     sealer: StateSealer
     gate: UploadGate
     downgrade: Downgrade | None
+    passes: Passes | None = None
 
     def repository(self, name: Name) -> Repository:
         return self.registry.repository(name)

@@ -22,6 +22,7 @@ from layerstore.api.calls import (
     FinishUpload,
     GetBlob,
     GetManifest,
+    IssueToken,
     ListReferrers,
     ListRepositories,
     ListTags,
@@ -60,6 +61,7 @@ QUERY_FIELDS_MAX: Final = 1_000
 
 _PAGE_DIGITS_MAX: Final = 18
 _OWN = "_layerstore/repositories/"
+_TOKEN = "_layerstore/token"  # noqa: S105 - the end of an address
 _DISCOVER = "_oci/ext/discover"
 
 
@@ -69,6 +71,7 @@ class Shape(Enum):
     ROOT = auto()
     PING = auto()
     CATALOG = auto()
+    TOKEN = auto()
     DISCOVER = auto()
     TAGS = auto()
     MANIFEST = auto()
@@ -156,6 +159,8 @@ def _locate_special(path: str, inner: str) -> Address:
         return Address(Shape.PING)
     if inner == "_catalog":
         return Address(Shape.CATALOG)
+    if inner == _TOKEN:
+        return Address(Shape.TOKEN)
     if inner == _DISCOVER:
         return Address(Shape.DISCOVER)
     if inner.startswith(_OWN):
@@ -331,6 +336,7 @@ _MAKERS: Final[Mapping[Shape, Mapping[str, _Maker]]] = {
     Shape.ROOT: _reading(lambda address, query: Alive()),
     Shape.PING: _reading(lambda address, query: Ping()),
     Shape.CATALOG: _reading(_list_repositories),
+    Shape.TOKEN: {"GET": lambda address, query: IssueToken()},
     Shape.DISCOVER: _reading(_discover),
     Shape.TAGS: _reading(_list_tags),
     Shape.REFERRERS: _reading(_list_referrers),
@@ -357,6 +363,8 @@ def _path(call: Call) -> str:
             return "/v2/"
         case ListRepositories():
             return "/v2/_catalog"
+        case IssueToken():
+            return f"/v2/{_TOKEN}"
         case Discover(name):
             return f"/v2/{name}/{_DISCOVER}" if name else f"/v2/{_DISCOVER}"
         case DeleteRepository(name):

@@ -29,6 +29,8 @@ class Access(NamedTuple):
 
 
 CATALOG: Final = Access(REGISTRY, "catalog", EVERY_ACTION)
+TOKEN: Final = Access(REGISTRY, "token", EVERY_ACTION)
+"""To be handed a pass (`passes.py`): for whoever is known, and for everybody under rules."""
 
 
 class AuthorityUnusable(Exception):

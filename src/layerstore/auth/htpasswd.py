@@ -54,6 +54,10 @@ class HtpasswdAuthority:
             raise challenge.basic(self._realm, wanted)
         return EverythingGranted(credentials.user)
 
+    def hash_of(self, user: str) -> bytes | None:
+        """What the file says of a user now; None for one who is not there."""
+        return self._users.value().hash_of(user)
+
     async def _fits(self, credentials: Credentials, peer: str) -> bool:
         """Whether name and password belong together; takes as long for an unknown name."""
         users = self._users.value()

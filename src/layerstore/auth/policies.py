@@ -36,6 +36,7 @@ from layerstore.auth.access import (
     PULL,
     PUSH,
     REPOSITORY,
+    TOKEN,
     Access,
     Authority,
     AuthorityUnusable,
@@ -78,6 +79,11 @@ class Rule:
     networks: tuple[Network, ...] | None
     patterns: tuple[Pattern, ...]
     actions: frozenset[str]
+
+    @property
+    def fits_everybody(self) -> bool:
+        """Whether nobody has to say who he is."""
+        return self.users is None
 
     def fits(self, caller: Caller) -> bool:
         """Whether it tells of this caller at all."""
@@ -177,6 +183,8 @@ class PolicyGrant:
         return self._granted.allows(access) and self._ruled(access)
 
     def _ruled(self, access: Access) -> bool:
+        if access == TOKEN:
+            return bool(self._rules)
         if access == CATALOG:
             return any(rule.covers(PULL) for rule in self._rules)
         return access.kind == REPOSITORY and any(

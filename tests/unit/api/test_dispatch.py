@@ -102,6 +102,7 @@ def test_nobody_is_answered_before_he_is_known(runner: asyncio.Runner) -> None:
         ("GET", "/v2/", []),
         ("GET", "/v2/_catalog", [Access("registry", "catalog", "*")]),
         ("GET", "/v2/_oci/ext/discover", []),
+        ("GET", "/v2/_layerstore/token", [Access("registry", "token", "*")]),
         ("GET", "/v2/a/tags/list", on("a", "pull")),
         ("HEAD", f"/v2/a/blobs/{ABSENT}", on("a", "pull")),
         ("GET", f"/v2/a/referrers/{ABSENT}", on("a", "pull")),
