@@ -14,7 +14,7 @@ from tests.programs import need
 from tests.programs.tool import Tool
 from tests.servers import Server
 
-COPY = ("copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false")
+COPY = ("copy", "--all", "--preserve-digests", "--src-tls-verify=false", "--dest-tls-verify=false")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Final, TypeVar, TypeVarTuple
 
 from layerstore.clock import Clock
@@ -167,9 +168,15 @@ class FilesystemDriver:
     async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
         check_path(NAME, path)
         size = at
-        async for chunk in chunks:
-            await self._writing(path, self._unfinished.write, path, size, chunk)
-            size += len(chunk)
+        try:
+            async for chunk in chunks:
+                await self._writing(path, self._unfinished.write, path, size, chunk)
+                size += len(chunk)
+        except BaseException:
+            if size > at:  # what came is told as kept, and its hash may be
+                with suppress(StorageError):
+                    await self._writing(path, self._unfinished.sync, path, size)
+            raise
         sync = self._unfinished.check if size == at else self._unfinished.sync
         await self._writing(path, sync, path, size)
         return size
@@ -206,10 +213,13 @@ class FilesystemDriver:
                 yield content
             return
         reading = _Reading(self._tree, path, start, end)
-        while piece := await self._reading(path, reading.piece):
-            yield piece
-            if reading.is_done:
-                return
+        try:
+            while piece := await self._reading(path, reading.piece):
+                yield piece
+                if reading.is_done:
+                    return
+        finally:
+            reading.end()
 
     async def stat(self, path: str) -> FileInfo:
         check_folder(NAME, path)
@@ -310,7 +320,11 @@ def _cached_content(tree: Tree, path: str, start: int, end: int | None) -> bytes
 
 
 class _Reading:
-    """A span of a file that is read piece by piece, opened at the first."""
+    """A span of a file that is read piece by piece, opened at the first.
+
+    A reader that is cancelled ends it while a thread may still read: whichever of the two is the
+    later one closes the file.
+    """
 
     def __init__(self, tree: Tree, path: str, start: int, end: int | None) -> None:
         self._tree = tree
@@ -318,6 +332,8 @@ class _Reading:
         self._at = start
         self._end = end
         self._file: Descriptor | None = None
+        self._busy = Lock()
+        self._is_ended = False
 
     @property
     def is_done(self) -> bool:
@@ -325,12 +341,29 @@ class _Reading:
 
     def piece(self) -> bytes:
         """The next bytes, at most PIECE_BYTES; none at the end."""
+        with self._busy:
+            piece = b"" if self._is_ended else self._next_bytes()
+        if self._is_ended:
+            self.end()
+        return piece
+
+    def _next_bytes(self) -> bytes:
         if self._file is None:
             self._file = self._open()
         length = max(0, min(PIECE_BYTES, (self._end or 0) - self._at))
         piece = os.pread(self._file.number, length, self._at)
         self._at += len(piece)
         return piece
+
+    def end(self) -> None:
+        """Close the file, now or as soon as no thread reads it."""
+        self._is_ended = True
+        if self._busy.acquire(blocking=False):
+            try:
+                if self._file is not None:
+                    self._file.close()
+            finally:
+                self._busy.release()
 
     def _open(self) -> Descriptor:
         """The file, with the end of the span brought back to that of the file."""

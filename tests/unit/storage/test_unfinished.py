@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.storage import unfinished
+from layerstore.storage import durable, unfinished
 from layerstore.storage.beneath import Tree
 from layerstore.storage.driver import InvalidOffset, PathNotFound
 from layerstore.storage.durable import Disk
@@ -39,7 +39,7 @@ class Waiting:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.asked = threading.Event()
         self._flock = fcntl.flock
-        patch.setattr(unfinished.fcntl, "flock", self._asking)
+        patch.setattr("layerstore.storage.unfinished.fcntl.flock", self._asking)
 
     def _asking(self, file: int, operation: int) -> None:
         self.asked.set()
@@ -145,7 +145,7 @@ def test_a_large_write_is_checked_piece_by_piece(
     files: Unfinished, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = some_bytes(3 * MIB)
-    write_all = unfinished.write_all
+    write_all = durable.write_all
 
     def overtaken(file: int, piece: memoryview, at: int) -> None:
         write_all(file, piece, at)
