@@ -5,21 +5,16 @@ What a setting means to one room is tested in that room; here is tested that it 
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from layerstore.app import build, edge_limits, settle
-from layerstore.clock import SystemClock
-from layerstore.config import load
-from layerstore.telemetry.page import Page
-from layerstore.web.proxies import proxies
-from tests.edge import Answer, Served, serving
+from tests.edge import WAIT_S, Answer, Connection, Served
 from tests.servers import layerstore_server
 from tests.wire.client import SocketWire
+from tests.wire.configured import served
 from tests.wire.stock import (
     ABSENT,
     CONFIG,
@@ -32,19 +27,6 @@ from tests.wire.stock import (
     index,
     platform,
 )
-
-
-@asynccontextmanager
-async def served(text: str, folder: Path) -> AsyncIterator[Served]:
-    """A registry in memory with these settings."""
-    file = folder / "config.yml"
-    file.write_text(f"version: 0.1\n{text if 'storage:' in text else 'storage: inmemory' + text}")
-    clock = SystemClock()
-    config = settle(load(file, {}).config, clock)
-    app = build(config, Page.create(folder / "page", 1), clock)
-    trusted = proxies(config.http.trustedproxies)
-    async with serving(app.handle, limits=edge_limits(config), trusted=trusted) as server:
-        yield server
 
 
 async def push_blob(server: Served, content: bytes) -> Answer:
@@ -209,6 +191,42 @@ async def test_limits_of_manifests(limits: str, status: int, code: str, tmp_path
         assert (answer.status, codes(answer)) == (status, [code])
 
 
+async def test_limits_indexdepth(tmp_path: Path) -> None:
+    async with served("\nlimits: {indexdepth: 1}", tmp_path) as server:
+        await push_image(server)
+        flat = index(descriptor(image(), OCI_MANIFEST))
+        assert (await push(server, flat, "flat")).status == 201
+        answer = await push(server, index(descriptor(flat, OCI_INDEX)), "deep")
+        assert (answer.status, codes(answer)) == (400, ["MANIFEST_INVALID"])
+
+
+HALF_A_LAYER = (
+    f"POST /v2/a/b/blobs/uploads/?digest={digest_of(LAYER)} HTTP/1.1\r\n"
+    f"Host: registry.example\r\nContent-Length: {len(LAYER)}\r\n\r\n"
+).encode() + LAYER[:10]
+
+
+async def refused_beside(server: Served, connection: Connection) -> Answer:
+    """The refusal of a push that runs into one which has begun on the connection."""
+    await connection.send(HALF_A_LAYER)
+    async with asyncio.timeout(WAIT_S):
+        while (answer := await push_blob(server, CONFIG)).status == 201:
+            pass
+    return answer
+
+
+async def test_limits_uploadsperclient(tmp_path: Path) -> None:
+    """Bug museum 16: who was refused has left nothing behind that counts against him."""
+    async with served("\nlimits: {uploadsperclient: 1}", tmp_path) as server:
+        async with server.connection() as connection:
+            refused = await refused_beside(server, connection)
+            assert (refused.status, codes(refused)) == (429, ["TOOMANYREQUESTS"])
+            assert refused.headers["retry-after"] == "1"
+            await connection.send(LAYER[10:])
+            assert (await connection.answer()).status == 201
+        assert (await push_blob(server, CONFIG)).status == 201
+
+
 @pytest.mark.parametrize(
     ("limits", "target", "headers", "status"),
     [
@@ -226,14 +244,10 @@ async def test_limits_of_requests(
 
 
 async def test_limits_progresstimeout(tmp_path: Path) -> None:
-    async with served("\nlimits: {progresstimeout: 50ms}", tmp_path) as server:
-        head = (
-            f"POST /v2/a/b/blobs/uploads/?digest={digest_of(LAYER)} HTTP/1.1\r\n"
-            f"Host: registry.example\r\nContent-Length: {len(LAYER)}\r\n\r\n"
-        )
-        async with server.connection() as connection:
-            await connection.send(head.encode() + LAYER[:10])
-            assert (await connection.answer()).status == 408
+    text = "\nlimits: {progresstimeout: 50ms}"
+    async with served(text, tmp_path) as server, server.connection() as connection:
+        await connection.send(HALF_A_LAYER)
+        assert (await connection.answer()).status == 408
 
 
 async def test_limits_tagsperpush(tmp_path: Path) -> None:
