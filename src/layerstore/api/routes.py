@@ -336,7 +336,7 @@ _MAKERS: Final[Mapping[Shape, Mapping[str, _Maker]]] = {
     Shape.ROOT: _reading(lambda address, query: Alive()),
     Shape.PING: _reading(lambda address, query: Ping()),
     Shape.CATALOG: _reading(_list_repositories),
-    Shape.TOKEN: {"GET": lambda address, query: IssueToken()},
+    Shape.TOKEN: _reading(lambda address, query: IssueToken()),
     Shape.DISCOVER: _reading(_discover),
     Shape.TAGS: _reading(_list_tags),
     Shape.REFERRERS: _reading(_list_referrers),
