@@ -25,19 +25,6 @@ CHAIN_LENGTH_MAX: Final = 8
 
 _REASON_LENGTH_MAX: Final = 200
 
-_UNDERSTOOD: Final = frozenset(
-    kind.oid
-    for kind in (
-        x509.BasicConstraints,
-        x509.KeyUsage,
-        x509.ExtendedKeyUsage,
-        x509.SubjectAlternativeName,
-        x509.NameConstraints,
-        x509.SubjectKeyIdentifier,
-        x509.AuthorityKeyIdentifier,
-    )
-)
-
 
 class ChainInvalid(Exception):
     """The certificates lead to none that is trusted; the text is for the log."""
@@ -70,12 +57,10 @@ class TrustedRoots:
         policy = policy.max_chain_depth(CHAIN_LENGTH_MAX)
         policy = policy.extension_policies(ca_policy=_ISSUERS, ee_policy=_ANY)
         try:
-            path = policy.build_client_verifier().verify(leaf, others).chain
+            policy.build_client_verifier().verify(leaf, others)
         except (VerificationError, ValueError, UnsupportedAlgorithm) as error:
             reason = str(error)[:_REASON_LENGTH_MAX]
             raise ChainInvalid(f"x5c leads to no trusted certificate: {reason!a}") from error
-        for certificate in path:
-            _check_critical(certificate)
 
 
 def _certificate(text: str) -> x509.Certificate:
@@ -88,13 +73,6 @@ def _certificate(text: str) -> x509.Certificate:
 def _check_dates(certificate: x509.Certificate, now: datetime) -> None:
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         raise ChainInvalid("the certificate is not valid now")
-
-
-def _check_critical(certificate: x509.Certificate) -> None:
-    """What says that it must be understood, and is not, ends the matter (RFC 5280 §4.2)."""
-    for extension in certificate.extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD:
-            raise ChainInvalid(f"the critical extension {extension.oid.dotted_string} is unknown")
 
 
 def _check_is_issuer(_: Policy, __: x509.Certificate, constraints: x509.BasicConstraints) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from layerstore.auth.chains import CHAIN_LENGTH_MAX, ChainInvalid, TrustedRoots
 from tests.fakes import EPOCH
@@ -142,6 +143,16 @@ def test_what_must_be_understood_and_is_not_is_refused(family: Family) -> None:
             refused([family.root[0]], leaf)
         else:
             assert TrustedRoots([family.root[0]]).leaf(x5c(leaf), EPOCH) == leaf
+
+
+def test_what_is_understood_may_be_critical(family: Family) -> None:
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (usage(sign_certificates=False), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), True),
+        (x509.SubjectAlternativeName([x509.DNSName("auth.example")]), True),
+    ]
+    leaf = certificate(signer(), EPOCH, issuer=family.root, extensions=extensions)
+    assert TrustedRoots([family.root[0]]).leaf(x5c(leaf), EPOCH) == leaf
 
 
 def test_a_chain_is_as_long_as_it_may_be(family: Family) -> None:
