@@ -3,7 +3,7 @@
 import pytest
 
 from tests.wire.client import Wire
-from tests.wire.stock import Stock
+from tests.wire.stock import LAYER, Stock, index, push_blob, push_manifest
 from tests.wire.table import Row, check, rows
 
 JSON = "application/json"
@@ -94,3 +94,26 @@ def test_an_extension_has_a_name_an_url_and_endpoints(
     for entry in extensions:
         assert entry["url"]
         assert entry["endpoints"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a/tags/list",
+        "x/blobs/uploads",
+        "x/manifests/latest",
+        "referrers/blobs",
+        "tags/list",
+        "a--b/c__d/e.f/g_h",
+        "1/2/3/4/5/6/7/8/9",
+    ],
+)
+def test_a_repository_may_have_any_name_that_the_grammar_allows(name: str, wire: Wire) -> None:
+    """The last segments tell what an address is about (registry-facts §2.2)."""
+    digest = push_blob(wire, name, LAYER)
+    push_manifest(wire, name, "latest", index())
+    assert wire.ask("GET", f"/v2/{name}/blobs/{digest}").body == LAYER
+    assert wire.ask("GET", f"/v2/{name}/manifests/latest").body == index()
+    assert wire.ask("GET", f"/v2/{name}/tags/list").json() == {"name": name, "tags": ["latest"]}
+    assert wire.ask("GET", f"/v2/{name}/referrers/{digest}").json()["manifests"] == []
+    assert wire.ask("DELETE", wire.ask("POST", f"/v2/{name}/blobs/uploads/").location).status == 204

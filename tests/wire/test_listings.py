@@ -8,7 +8,9 @@ from tests.wire.client import Wire
 from tests.wire.stock import (
     CONFIG,
     LAYER,
+    OCI_MANIFEST,
     Stock,
+    descriptor,
     digest_of,
     image,
     index,
@@ -171,10 +173,14 @@ def test_a_deleted_repository_leaves_the_catalog(wire: Wire, repo: str) -> None:
     push_blob(wire, repo, LAYER)
     digest = push_manifest(wire, repo, "latest", image())
     push_manifest(wire, f"{repo}/below", "latest", index())
+    push_manifest(wire, repo, "referrer", image(subject=descriptor(image(), OCI_MANIFEST)))
+    upload = wire.ask("POST", f"/v2/{repo}/blobs/uploads/").location
     answer = wire.ask("DELETE", f"/v2/_layerstore/repositories/{repo}")
     assert (answer.status, answer.body) == (202, b"")
     for path in (f"manifests/{digest}", "manifests/latest", f"blobs/{digest_of(LAYER)}"):
         assert wire.ask("HEAD", f"/v2/{repo}/{path}").status == 404
+    assert wire.ask("GET", f"/v2/{repo}/referrers/{digest}").json()["manifests"] == []
+    assert wire.ask("GET", upload).status == 404
     names = wire.ask("GET", "/v2/_catalog?n=1000").json()["repositories"]
     assert repo not in names
     assert f"{repo}/below" in names

@@ -97,6 +97,7 @@ LOCATIONS = [
 async def test_http_host_relativeurls_and_trustedproxies(
     text: str, beginning: str, tmp_path: Path
 ) -> None:
+    """Bug museum 15: what is forwarded by nobody in particular is passed over."""
     async with served(text, tmp_path) as server:
         target = "/v2/a/b/blobs/uploads/"
         answer = await server.ask(target, method="POST", headers=FORWARDED)

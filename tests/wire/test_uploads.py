@@ -59,6 +59,12 @@ def test_a_session_begins_empty(wire: Wire, repo: str) -> None:
     assert answer.header("oci-chunk-min-length") is None
 
 
+def test_without_a_digest_the_body_of_a_post_is_passed_over(wire: Wire, repo: str) -> None:
+    answer = wire.ask("POST", f"/v2/{repo}/blobs/uploads/", body=LAYER)
+    assert answer.status == 202
+    assert_stands_at(wire.ask("GET", answer.location), 0)
+
+
 def test_a_missing_slash_is_no_matter(wire: Wire, repo: str) -> None:
     assert wire.ask("POST", f"/v2/{repo}/blobs/uploads").status == 202
 
@@ -254,8 +260,10 @@ def test_without_its_state_a_session_takes_nothing(
 def test_the_state_of_another_session_is_refused(method: str, wire: Wire, repo: str) -> None:
     one, other = start(wire, repo).location, start(wire, repo).location
     mixed = one.partition("?")[0] + "?" + other.partition("?")[2]
-    answer = wire.ask(method, with_digest(mixed))
-    assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_INVALID"])
+    elsewhere = one.replace(f"/{repo}/", f"/{repo}/other/")
+    for target in (mixed, elsewhere):
+        answer = wire.ask(method, with_digest(target))
+        assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_INVALID"])
 
 
 @rows(
@@ -322,4 +330,14 @@ def test_what_cannot_be_mounted_is_taken_from_the_body(wire: Wire, repo: str) ->
 def test_a_blob_that_is_there_may_be_pushed_again(wire: Wire, repo: str) -> None:
     for _ in range(2):
         push_blob(wire, repo, LAYER)
+    assert_holds(wire, repo)
+
+
+def test_the_second_of_two_writers_is_told_where_the_upload_stands(wire: Wire, repo: str) -> None:
+    """Both have the same Location; nothing of the second one is added."""
+    location = start(wire, repo).location
+    first, second = (chunk(wire, location, content, 0) for content in (LAYER[:1000], b"y" * 50))
+    assert (first.status, second.status) == (202, 416)
+    assert_stands_at(second, 1000)
+    assert_created(wire.ask("PUT", with_digest(second.location), body=LAYER[1000:]), repo)
     assert_holds(wire, repo)
