@@ -63,7 +63,7 @@ class HtpasswdAuthority:
         users = self._users.value()
         known = users.hash_of(credentials.user)
         hashed = users.decoy_for(credentials.user) if known is None else known
-        key = self._remembered.key(credentials, hashed)
+        key = self._remembered.key(credentials.user.encode(), credentials.password, hashed)
         if self._remembered.knows(key):
             return True
         if self._compares.under_way(key):

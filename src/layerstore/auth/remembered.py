@@ -1,13 +1,13 @@
-"""Passwords found right a moment ago, so that bcrypt runs once a minute and not once a request.
+"""What was found right a moment ago, so that bcrypt runs once a minute and not once a request.
 
-What is kept tells nobody a password: a MAC under a key of this process. Failures are not kept.
+What is kept tells nobody a password or a token: a MAC under a key of this process. Failures are not
+kept.
 """
 
 import hmac
 from collections import OrderedDict
 from typing import Final
 
-from layerstore.auth.basic import Credentials
 from layerstore.clock import Clock
 
 SECONDS_REMEMBERED: Final = 60.0
@@ -17,19 +17,18 @@ _KEY_BYTES: Final = 32
 
 
 class Remembered:
-    """Which credentials fitted which line of the file within the last minute (decisions 15)."""
+    """Which credentials fitted which line of a file within the last minute (decisions 15)."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._key = clock.token(_KEY_BYTES)
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
-    def key(self, credentials: Credentials, line: bytes) -> bytes:
-        """Stands for the credentials and the line: a changed line is another key.
+    def key(self, *parts: bytes) -> bytes:
+        """Stands for what fits together: a change in any part is another key.
 
-        Every part is measured, so that no two triples read alike.
+        Every part is measured, so that no two rows of parts read alike.
         """
-        parts = (credentials.user.encode(), credentials.password, line)
         text = b"".join(len(part).to_bytes(8) + part for part in parts)
         return hmac.digest(self._key, text, "sha256")
 

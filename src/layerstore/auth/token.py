@@ -27,6 +27,7 @@ from layerstore.auth.access import (
     Grant,
 )
 from layerstore.auth.jws import TokenInvalid
+from layerstore.auth.remembered import Remembered
 from layerstore.auth.trust import TrustedKeys
 from layerstore.clock import Clock
 from layerstore.oci.errors import Unauthorized
@@ -117,6 +118,7 @@ class TokenAuthority:
         self._clock = clock
         self._algorithms = settings.algorithms or jws.ALGORITHMS
         self._keys = TrustedKeys(settings.bundle, settings.jwks)
+        self._remembered = Remembered(clock)
 
     async def authorize(
         self, authorization: str | None, wanted: Sequence[Access], peer: str, origin: str = ""
@@ -135,10 +137,16 @@ class TokenAuthority:
         return grant
 
     def _verified(self, token: str) -> Claims:
-        """The claims come last: nothing is believed before its signature."""
+        """The claims come last: nothing is believed before its signature.
+
+        While the keys are the same a signature is verified once a minute; claims count each time.
+        """
         now = self._clock.now()
         signed = jws.parse(token, self._algorithms)
-        signed.verify(self._keys.key_for(signed.header, now))
+        mark = self._remembered.key(token.encode(), self._keys.edition())
+        if not self._remembered.knows(mark):
+            signed.verify(self._keys.key_for(signed.header, now))
+            self._remembered.add(mark)
         try:
             claims = msgspec.json.decode(signed.payload, type=Claims)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

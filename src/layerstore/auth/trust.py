@@ -70,6 +70,13 @@ class TrustedKeys:
             return self._hinted(header.jwk, now)
         return self._named(header.kid)
 
+    def edition(self) -> bytes:
+        """Other bytes after every change of the files, which are looked at."""
+        files = [file for file in (self._bundle, self._jwks) if file is not None]
+        for file in files:
+            file.value()
+        return bytes(" ".join(str(file.changes) for file in files), "ascii")
+
     def _hinted(self, hint: KeyHint, now: datetime) -> SigningKey:
         return self._certified(hint.x5c, now) if hint.x5c else self._named(hint.kid)
 

@@ -27,6 +27,7 @@ class WatchedFile(Generic[T]):
     `setting` is the key that names it. `parse` raises ValueError, with a sentence, for content
     that it cannot take. The first version has to be good: AuthorityUnusable. A later one that is
     not, or a file that is gone, leaves the last good version in force and is logged once.
+    `changes` counts the good versions after the first.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class WatchedFile(Generic[T]):
         try:
             self._version: _Version | None = self._present()
             self._value = self._read()
+            self.changes = 0
         except (OSError, ValueError) as error:
             raise AuthorityUnusable(f"{setting}: {path}: {_reason(error)}") from error
 
@@ -48,6 +50,7 @@ class WatchedFile(Generic[T]):
             version = self._present()
             if version != self._version:
                 self._value = self._read()
+                self.changes += 1
                 _log.info("%s was changed and is read again", self._path)
         except (OSError, ValueError) as error:
             version = None if isinstance(error, OSError) else version

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from layerstore.auth.access import CATALOG, Access, AuthorityUnusable
+from layerstore.auth.jws import Signed, SigningKey
+from layerstore.auth.remembered import SECONDS_REMEMBERED
 from layerstore.auth.token import LEEWAY_SECONDS, USER_LENGTH_MAX, TokenAuthority
 from tests.fakes import EPOCH, FakeClock
 from tests.issuer import SERVICE, b64, certificate, entry, pem, x5c
@@ -350,3 +352,49 @@ async def test_both_files_together_are_trusted(tmp_path: Path) -> None:
     other = signer("RS256")
     token = other.token(good_claims(sub="bob"), kid=other.libtrust_id)
     assert (await grant_of(authority, f"Bearer {token}")).user == "bob"
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The messages whose signatures were verified."""
+    seen: list[bytes] = []
+    real = Signed.verify
+
+    def counted(self: Signed, key: SigningKey) -> None:
+        seen.append(self.message)
+        real(self, key)
+
+    monkeypatch.setattr(Signed, "verify", counted)
+    return seen
+
+
+async def test_a_signature_is_verified_once_a_minute(bundle: Path, verified: list[bytes]) -> None:
+    clock = FakeClock()
+    authority = token_authority(clock, bundle=bundle)
+    token = bearer(good_claims())
+    for _ in range(5):
+        await grant_of(authority, token)
+    assert len(verified) == 1
+    clock.pass_time(SECONDS_REMEMBERED)
+    await grant_of(authority, token)
+    assert len(verified) == 2
+
+
+async def test_a_token_is_remembered_under_the_keys_that_it_fitted(
+    bundle: Path, authority: TokenAuthority
+) -> None:
+    token = bearer(good_claims())
+    await grant_of(authority, token)
+    write_bundle(bundle.parent, signer("RS256"), signer("EdDSA"))
+    assert await challenge_of(authority, token) == INVALID
+    write_bundle(bundle.parent, signer())
+    assert (await grant_of(authority, token)).user == "alice"
+
+
+async def test_a_bad_signature_is_not_remembered(
+    authority: TokenAuthority, verified: list[bytes]
+) -> None:
+    stranger = signer("ES256", 1).token(good_claims(), kid=signer().thumbprint)
+    for _ in range(3):
+        assert await challenge_of(authority, f"Bearer {stranger}") == INVALID
+    assert len(verified) == 3
