@@ -60,11 +60,38 @@ def lines(headers: Headers) -> list[tuple[str, str]]:
     return list(headers.items()) if isinstance(headers, Mapping) else list(headers)
 
 
+def _answer(response: http.client.HTTPResponse) -> Answer:
+    received = [(name.lower(), value) for name, value in response.getheaders()]
+    return Answer(response.status, received, response.read())
+
+
+class SlowSender:
+    """One request whose body of `length` bytes is sent when the test says so."""
+
+    def __init__(self, host: str, method: str, target: str, length: int) -> None:
+        self._connection = http.client.HTTPConnection(host, timeout=ANSWER_SECONDS)
+        self._connection.putrequest(method, target)
+        self._connection.putheader("Content-Length", str(length))
+        self._connection.endheaders()
+
+    def send(self, content: bytes) -> None:
+        """Send more of the body; nothing when the other side has heard enough."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.send(content)
+
+    def answer(self) -> Answer:
+        with self._connection.getresponse() as response:
+            return _answer(response)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 class SocketWire:
     """Asks the server at `host` over a connection of its own for each request."""
 
     def __init__(self, host: str) -> None:
-        self._host = host
+        self.host = host
 
     def ask(
         self,
@@ -73,13 +100,12 @@ class SocketWire:
         headers: Headers = (),
         body: bytes | Iterable[bytes] = b"",
     ) -> Answer:
-        connection = http.client.HTTPConnection(self._host, timeout=ANSWER_SECONDS)
+        connection = http.client.HTTPConnection(self.host, timeout=ANSWER_SECONDS)
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent
                 self._send(connection, method, target, lines(headers), body)
             with connection.getresponse() as response:
-                received = [(name.lower(), value) for name, value in response.getheaders()]
-                return Answer(response.status, received, response.read())
+                return _answer(response)
         finally:
             connection.close()
 

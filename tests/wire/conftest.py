@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session", params=STORAGES)
 def wire(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Wire]:
+) -> Iterator[SocketWire]:
     """`layerstore serve` with the settings of a test server, on either storage."""
     root = tmp_path_factory.mktemp("wire") / "storage"
     config = {"storage": STORAGES[request.param]}
