@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from layerstore.oci.descriptor import SCHEMA1_SIGNED
 from tests.edge import WAIT_S, Answer, Connection, Served
 from tests.servers import layerstore_server
 from tests.wire.client import SocketWire
@@ -18,11 +19,14 @@ from tests.wire.configured import served
 from tests.wire.stock import (
     ABSENT,
     CONFIG,
+    DOCKER_CONFIG,
+    DOCKER_MANIFEST,
     LAYER,
     OCI_INDEX,
     OCI_MANIFEST,
     descriptor,
     digest_of,
+    docker_image,
     image,
     index,
     platform,
@@ -81,6 +85,12 @@ async def test_http_prefix(tmp_path: Path) -> None:
         assert answer.headers["location"].startswith("/team/v2/a/b/blobs/uploads/")
 
 
+HISTORY = json.dumps(
+    {"architecture": "amd64", "history": [{"created_by": "ADD"}], "rootfs": {"diff_ids": ["x"]}}
+).encode()
+SCHEMA2 = json.dumps(
+    json.loads(docker_image()) | {"config": descriptor(HISTORY, DOCKER_CONFIG)}
+).encode()
 FORWARDED = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: public.example\r\n"
 
 LOCATIONS = [
@@ -257,6 +267,23 @@ async def test_limits_tagsperpush(tmp_path: Path) -> None:
         for tags, status in (("tag=u", 201), ("tag=u&tag=v", 414)):
             reference = f"{digest_of(image())}?{tags}"
             assert (await push(server, image(), reference)).status == status
+
+
+@pytest.mark.parametrize(
+    ("enabled", "kind"), [("true", SCHEMA1_SIGNED), ("false", DOCKER_MANIFEST)]
+)
+async def test_compatibility_schema1_enabled(enabled: str, kind: str, tmp_path: Path) -> None:
+    """Decisions 6, row 4: an old client gets schema 1 of what is stored as schema 2."""
+    text = f"\ncompatibility: {{schema1: {{enabled: {enabled}}}}}"
+    async with served(text, tmp_path) as server:
+        await push_blob(server, HISTORY)
+        assert (await push_image(server, SCHEMA2)).status == 201
+        old = f"Accept: {SCHEMA1_SIGNED}\r\n"
+        answer = await server.ask("/v2/a/b/manifests/t", headers=old)
+    assert answer.headers["content-type"] == kind
+    assert ("warning" in answer.headers) == (kind == SCHEMA1_SIGNED)
+    as_stored = answer.headers["docker-content-digest"] == digest_of(SCHEMA2)
+    assert as_stored == (kind == DOCKER_MANIFEST)
 
 
 async def test_auth_silly_and_policies(tmp_path: Path) -> None:
