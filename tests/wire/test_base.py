@@ -19,6 +19,8 @@ JSON = "application/json"
     ),
     Row("its base may be asked for by HEAD", "HEAD /v2/", 200, has={"content-length": "2"}),
     Row("a missing slash is no matter", "GET /v2", 200, text=b"{}"),
+    Row("nor is one too many", "GET /v2/{repo}/tags/list/", 200),
+    Row("`ns`, which proxies send, is passed over", "GET /v2/{repo}/tags/list?ns=docker.io", 200),
     Row(
         "its base takes no other method",
         "POST /v2/",
@@ -62,6 +64,7 @@ JSON = "application/json"
     ),
     Row("HEAD of an error has its length and no body", "HEAD /v2/{repo}/manifests/none", 404),
     Row("names are lower case", "GET /v2/Upper/tags/list", 400, told="NAME_INVALID"),
+    Row("names have no host before them", "GET /v2/h:5000/a/tags/list", 400, told="NAME_INVALID"),
     Row("names do not begin with a dot", "GET /v2/.a/tags/list", 400, told="NAME_INVALID"),
     Row("names do not end with a dash", "GET /v2/a-/tags/list", 400, told="NAME_INVALID"),
     Row("names have no empty part", "GET /v2/a//b/tags/list", 400, told="NAME_INVALID"),

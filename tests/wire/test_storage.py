@@ -12,13 +12,19 @@ from pathlib import Path
 import pytest
 
 from layerstore.api.dispatch import Api
-from layerstore.api.options import ApiOptions
+from layerstore.api.options import LIST_BYTES_MAX, ApiOptions
 from layerstore.auth.access import OpenAuthority
 from layerstore.oci.digest import Digest
 from layerstore.oci.name import Name, Tag
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.locks import ProcessLocks
-from layerstore.registry.paths import BlobData, LayerLink, RevisionLink, TagCurrent
+from layerstore.registry.paths import (
+    BlobData,
+    LayerLink,
+    RevisionLink,
+    TagCurrent,
+    tags_folder,
+)
 from layerstore.storage.memory import MemoryDriver
 from tests.edge import Served, serving
 from tests.fakes import FakeClock
@@ -151,6 +157,25 @@ def test_a_referrer_that_the_original_stored_is_found_by_its_fallback_tag(
     assert asked.ask("DELETE", f"/v2/{repo}/manifests/{digest}").status == 202
     assert listed() == []
     assert asked.ask("GET", f"/v2/{repo}/manifests/{tag}").status == 404
+
+
+MANY = 33_000
+TAG_LENGTH = 128
+
+
+def test_a_list_of_tags_is_cut_at_four_mebibytes(server: Server, asked: Wire, repo: str) -> None:
+    """Nobody set a number: the whole list comes, or a Link to what is missing."""
+    folder = server.root / tags_folder(Name(repo)).removeprefix("/")
+    tags = [f"{number:0{TAG_LENGTH}}" for number in range(MANY)]
+    for tag in tags:
+        (folder / tag).mkdir(parents=True)
+    first = asked.ask("GET", f"/v2/{repo}/tags/list")
+    assert LIST_BYTES_MAX - 2 * TAG_LENGTH < len(first.body) < LIST_BYTES_MAX + 2 * TAG_LENGTH
+    found = first.json()["tags"]
+    rest = asked.ask("GET", f"/v2/{repo}/tags/list?last={found[-1]}")
+    assert first.header("link") == f'</v2/{repo}/tags/list?last={found[-1]}>; rel="next"'
+    assert rest.header("link") is None
+    assert found + rest.json()["tags"] == tags
 
 
 class Elsewhere(MemoryDriver):

@@ -321,6 +321,15 @@ def test_what_cannot_be_mounted_begins_a_session(
     start(wire, repo, query.format_map(stock.places))
 
 
+def test_a_form_mounts_nothing(wire: Wire, stock: Stock, repo: str) -> None:
+    """Deliberately unlike the original: what a call may do follows from its address."""
+    form = urlencode({"mount": stock.layer, "from": stock.name}).encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = wire.ask("POST", f"/v2/{repo}/blobs/uploads/", headers, form)
+    assert answer.status == 202
+    assert wire.ask("HEAD", f"/v2/{repo}/blobs/{stock.layer}").status == 404
+
+
 def test_what_cannot_be_mounted_is_taken_from_the_body(wire: Wire, repo: str) -> None:
     query = f"?mount={ABSENT}&from=no/such&digest={DIGEST}"
     assert_created(wire.ask("POST", f"/v2/{repo}/blobs/uploads/{query}", body=LAYER), repo)
