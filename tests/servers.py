@@ -99,11 +99,13 @@ def _serving(
     beside = root.parent / f"{root.name}-{program.name}-{port}"
     configuration, log = beside.with_suffix(".yml"), beside.with_suffix(".log")
     root.mkdir(parents=True, exist_ok=True)
-    configuration.write_text(yaml.safe_dump(overlay(settings(root, port), config)))
+    whole = overlay(settings(root, port), config)
+    configuration.write_text(yaml.safe_dump(whole))
+    speaks_tls = "tls" in whole["http"]
     with running(
         [program, "serve", configuration],
         log=log,
-        ready=lambda: _answers(port),
+        ready=lambda: accepts(port) if speaks_tls else _answers(port),
         environment={**_neutral_environment(), **(environment or {})},
     ) as process:
         yield Server(f"127.0.0.1:{port}", process, root, log, configuration)

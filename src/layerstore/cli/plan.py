@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from layerstore import __version__
-from layerstore.cli.assignment import Assignment
+from layerstore.cli.assignment import Assignment, Tls
 from layerstore.config import Config
 from layerstore.telemetry.logs import LogSettings
 
@@ -44,6 +44,7 @@ def assignment(
     page: Path,
     listeners: Sequence[int],
     log: LogSettings,
+    tls: Tls | None = None,
 ) -> Assignment:
     """What each worker is told; the configuration is put into the new file `written`."""
     _write_private(written, msgspec.json.encode(config))
@@ -53,6 +54,7 @@ def assignment(
         listeners=tuple(listeners),
         drain_s=config.http.draintimeout or DRAIN_DEFAULT_S,
         log=log,
+        tls=tls,
         http2=config.http.http2.enabled,
     )
 

@@ -24,6 +24,7 @@ from msgspec import structs
 from layerstore import __version__
 from layerstore.app import settle, storage_folder
 from layerstore.cli.assignment import Assignment
+from layerstore.cli.certificates import Certificates, certificates, signs_of_change
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail
 from layerstore.cli.plan import assignment, log_settings, worker_count
 from layerstore.cli.workers import Workers, slots_for
@@ -32,6 +33,9 @@ from layerstore.config import Config, ConfigError, Loaded, load
 from layerstore.telemetry.logs import log_program
 from layerstore.telemetry.page import Page
 from layerstore.web.sockets import AddressInvalid, AddressUnusable, close_all, listen, url
+
+_CERTIFICATES_LOOKED_AT_S: Final = 10.0
+"""Seconds between two looks at whether a certificate was renewed."""
 
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 
@@ -67,6 +71,7 @@ def serve(
     try:
         loaded = source.load()
         settled = settle(loaded.config, SystemClock())
+        certified = certificates(settled.http.tls)
         listeners = listen(settled.http.addr, settled.http.net)
     except (ConfigError, AddressInvalid) as error:
         fail(str(error), EXIT_USAGE)
@@ -75,7 +80,7 @@ def serve(
     _raise_descriptor_limit()
     try:
         with _private_folder() as folder:
-            service = _Service(source, settled, listeners, folder)
+            service = _Service(source, settled, certified, listeners, folder)
             status = asyncio.run(service.run(loaded.warnings))
     finally:
         close_all(listeners)
@@ -86,11 +91,18 @@ class _Service:
     """The server as its parent process sees it, from the first worker to the last."""
 
     def __init__(
-        self, source: Source, config: Config, listeners: list[socket.socket], folder: Path
+        self,
+        source: Source,
+        config: Config,
+        certified: Certificates | None,
+        listeners: list[socket.socket],
+        folder: Path,
     ) -> None:
         """`config` is settled; `folder` is empty and private."""
         self._source = source
         self._config = config
+        self._certified = certified
+        self._files_taken = signs_of_change(config.http.tls)
         self._listeners = listeners
         self._folder = folder
         self._clock = SystemClock()
@@ -106,14 +118,16 @@ class _Service:
         """Serve until a signal says otherwise; the exit status."""
         log_program(log_settings(self._config, self._fields))
         _warn(warnings)
-        plan = self._plan(self._config)
+        plan = self._plan(self._config, self._certified)
         workers = Workers(self._count, plan, self._listeners, self._page, self._clock)
         self._listen_to_signals()
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(workers))
+            watch = group.create_task(self._watch_certificates())
             await self._end_asked.wait()
             is_well = not work.done()
             work.cancel()
+            watch.cancel()
             is_clean = await self._drain(workers)
         return 0 if is_well and is_clean else EXIT_REFUSED
 
@@ -138,15 +152,26 @@ class _Service:
             self._reload_asked.clear()
             await self._reload(workers)
 
-    def _plan(self, config: Config) -> Assignment:
+    async def _watch_certificates(self) -> None:
+        """A renewed certificate is taken as a new configuration is."""
+        while True:
+            await self._clock.sleep(_CERTIFICATES_LOOKED_AT_S)
+            found = signs_of_change(self._config.http.tls)
+            if found != self._files_taken:
+                self._files_taken = found
+                self._reload_asked.set()
+
+    def _plan(self, config: Config, certified: Certificates | None) -> Assignment:
         """Each in a file of its own: a worker of the one before may start at any moment."""
         self._generation += 1
+        tls = certified.copied(self._folder / f"tls-{self._generation}") if certified else None
         return assignment(
             config,
             self._folder / f"configuration-{self._generation}",
             self._folder / "page",
             [listener.fileno() for listener in self._listeners],
             log_settings(config, self._fields),
+            tls,
         )
 
     async def _reload(self, workers: Workers) -> None:
@@ -154,11 +179,12 @@ class _Service:
         try:
             loaded = self._source.load()
             config = self._settled_again(loaded.config)
+            certified = certificates(config.http.tls)
         except ConfigError as error:
             _log.error("the configuration stays as it was: %s", error)
             return
         _warn(loaded.warnings)
-        if not await workers.exchange(self._plan(config)):
+        if not await workers.exchange(self._plan(config, certified)):
             _log.error("the configuration stays as it was: no worker started with the new one")
             return
         self._config = config
@@ -172,6 +198,8 @@ class _Service:
             raise ConfigError("what is stored in memory would be lost with the worker that has it")
         if (config.http.addr, config.http.net) != (before.http.addr, before.http.net):
             raise ConfigError("http.addr and http.net change with a restart only")
+        if bool(config.http.tls.certificate) != bool(before.http.tls.certificate):
+            raise ConfigError("http.tls is switched on and off with a restart only")
         if worker_count(config) != self._count:
             raise ConfigError("http.workers changes with a restart only")
         if config.http.secret:
@@ -225,7 +253,8 @@ def _warn(warnings: Sequence[str]) -> None:
 
 def _announce(config: Config, listeners: Sequence[socket.socket], count: int) -> None:
     """Where it listens, where it stores, and what to try first."""
-    addresses = " and ".join(url(listener) for listener in listeners)
+    scheme = "https" if config.http.tls.certificate else "http"
+    addresses = " and ".join(url(listener, scheme) for listener in listeners)
     folder = storage_folder(config)
     stores = folder.absolute() if folder else "memory: everything is gone when it ends"
     typer.echo(f"Layerstore {__version__} listens on {addresses} ({_counted(count)}).")

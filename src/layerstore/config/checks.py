@@ -74,8 +74,6 @@ def _tls(config: Config) -> Iterator[str]:
             "http.tls.letsencrypt: certificates are not asked for here; let a client such as "
             "certbot do it and name its files in http.tls.certificate and http.tls.key"
         )
-    if tls.certificate and tls.key:
-        yield "http.tls: this version speaks plain HTTP; let a proxy in front of it speak TLS"
     if bool(tls.certificate) != bool(tls.key):
         yield "http.tls: certificate and key belong together; one of them is missing"
     if tls.minimumtls in ("tls1.0", "tls1.1"):

@@ -56,7 +56,6 @@ def test_the_smallest_configuration_can_be_served() -> None:
             STORED + "auth: {policies: [{groups: [g], actions: [pull]}]}",
             "auth.policies[0]: there is no group 'g'",
         ),
-        (STORED + "http: {tls: {certificate: c, key: k}}", "http.tls: this version speaks plain"),
         (STORED + "http: {headers: {'a b': [c]}}", "http.headers: 'a b' is no name"),
         (
             STORED + 'http: {headers: {A: [b, "c\\r\\nd"]}}',
