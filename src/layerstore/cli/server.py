@@ -5,6 +5,7 @@ ours to order, and one worker may listen on several addresses.
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final
@@ -63,8 +64,14 @@ class HttpServer:
         """Return when a socket is not served any more, though nobody asked for that."""
         await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
+    def stop_accepting(self) -> None:
+        """Leave new connections to others; those that are there go on."""
+        for server in self._servers:
+            server.turn_away()
+
     async def drain(self, seconds: float) -> bool:
-        """Accept nothing more and let what runs finish; False when the time was too short."""
+        """Close idle connections, let what runs finish; False when the time was too short."""
+        self.stop_accepting()
         for server in self._servers:
             server.stop()  # type: ignore[no-untyped-call]  # granian leaves it without types
         return await _within(seconds, self._finished())
@@ -113,10 +120,25 @@ class _Embedded(Server):
             ssl_ca=tls.client_authorities if tls else None,
             ssl_client_verify=tls.client_required if tls else False,
         )
-        self._is_unix = listener.family == socket.AF_UNIX
+        self._family = listener.family
         self._descriptor = listener.detach()
+        self._is_alone = False
+
+    def turn_away(self) -> None:
+        """Put a socket on which nobody calls in the place of the one that others share.
+
+        Granian stops accepting only together with closing what it has just accepted.
+        """
+        if self._is_alone:
+            return
+        self._is_alone = True
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.setblocking(False)
+            silent.bind("")  # the kernel chooses a name that nobody is told
+            silent.listen()  # or accepting would be an error, over and over
+            os.dup2(silent.fileno(), self._descriptor, inheritable=False)
 
     def _init_shared_socket(self) -> None:
         holder: Any = SocketHolder
         self._ssp = None
-        self._shd = holder(self._descriptor, self._is_unix, self.backlog)
+        self._shd = holder(self._descriptor, self._family == socket.AF_UNIX, self.backlog)

@@ -26,6 +26,9 @@ from layerstore.telemetry.page import Counter, Page
 from layerstore.web.asgi import Edge
 from layerstore.web.proxies import proxies
 
+PARTING_S: Final = 1.0
+"""Seconds for the requests of connections that a worker accepted just before another one came."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +53,8 @@ async def _work(assignment: Assignment) -> int:
         app.refuse,
         _Teller(assignment.log, page),
         clock,
-        draining=stop.is_set,
+        draining=lambda: page.draining,
+        leaving=stop.is_set,
         limits=edge_limits(config),
         trusted=proxies(config.http.trustedproxies),
     )
@@ -59,22 +63,25 @@ async def _work(assignment: Assignment) -> int:
     log_program(assignment.log)  # the server's constructor sets up logging of its own
     server.start()
     os.write(assignment.control, READY)
-    code = await _serve_until(stop, server, assignment.drain_s)
+    if not await _stopped(stop, server):
+        _log.error("the server ended by itself")
+        return 1
+    server.stop_accepting()
+    if not page.draining:
+        await clock.sleep(PARTING_S)
+    if not await server.drain(assignment.drain_s):
+        _log.warning("transfers that took longer than %g s are cut", assignment.drain_s)
+        await server.cut()
     await app.stop()
-    return code
+    return 0
 
 
-async def _serve_until(stop: asyncio.Event, server: HttpServer, drain_s: float) -> int:
+async def _stopped(stop: asyncio.Event, server: HttpServer) -> bool:
+    """Wait for the end that is asked for; False when it comes by itself."""
     stopping = asyncio.ensure_future(stop.wait())
     failing = asyncio.ensure_future(server.ended())
     await asyncio.wait((stopping, failing), return_when=asyncio.FIRST_COMPLETED)
-    if not stop.is_set():
-        _log.error("the server ended by itself")
-        return 1
-    if not await server.drain(drain_s):
-        _log.warning("transfers that took longer than %g s are cut", drain_s)
-        await server.cut()
-    return 0
+    return stop.is_set()
 
 
 def _stop_requested(control: int) -> asyncio.Event:

@@ -60,8 +60,8 @@ class Edge:
     """An ASGI application around one handler.
 
     `handle` answers requests and `refuse` errors; `tell` hears of every finished request;
-    `draining` says whether new requests are turned away; `trusted` names the proxies that may
-    speak for others.
+    `draining` says whether requests are turned away, `leaving` whether connections end with the
+    request that they serve; `trusted` names the proxies that may speak for others.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Edge:
         *,
         limits: Limits | None = None,
         draining: Callable[[], bool] = lambda: False,
+        leaving: Callable[[], bool] = lambda: False,
         trusted: Trusted = nobody,
     ) -> None:
         self._handle = handle
@@ -81,6 +82,7 @@ class Edge:
         self._clock = clock
         self._limits = limits or Limits()
         self._draining = draining
+        self._leaving = leaving
         self._trusted = trusted
         self._files = HeldFiles()
         self._running: set[asyncio.Task[object]] = set()
@@ -192,7 +194,7 @@ class Edge:
     async def _outgoing(
         self, response: Response, request: Request, body: IncomingBody, scope: Scope
     ) -> Outgoing:
-        last = not body.is_ended or self._draining()
+        last = not body.is_ended or self._draining() or self._leaving()
         closing = last and scope["http_version"] != "2"
         try:
             _stand(response, request, closing)
