@@ -105,12 +105,14 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 def _digest_hook(kind: type, value: Any) -> Any:
-    if kind is Digest and isinstance(value, str):
-        try:
-            return Digest.parse(value)
-        except DigestInvalid as error:
-            raise ValueError(error.text) from None
-    raise NotImplementedError(kind)
+    if kind is not Digest:
+        raise NotImplementedError(kind)
+    if not isinstance(value, str):
+        raise ValueError("a digest is a string")
+    try:
+        return Digest.parse(value)
+    except DigestInvalid as error:
+        raise ValueError(error.text) from None
 
 
 _DECODER: Final = msgspec.json.Decoder(_Document, dec_hook=_digest_hook)
