@@ -69,6 +69,7 @@ BROKEN = {
 async def test_a_body_that_breaks_off_never_ends_for_the_handler(
     sent: bytes, leave: Callable[[Connection], Awaitable[None]]
 ) -> None:
+    """Bug museum 25."""
     witness = Witness()
     async with serving(witness) as served, served.connection() as connection:
         await connection.send(sent)
