@@ -27,6 +27,15 @@ from layerstore.auth.token import TokenAuthority, TokenSettings
 from layerstore.clock import Clock
 from layerstore.config import Config, ConfigError
 from layerstore.config.auth import Token
+from layerstore.config.health import HttpHealth, TcpHealth
+from layerstore.debug.checks import (
+    TIMEOUT_DEFAULT_S,
+    FileCheck,
+    HttpCheck,
+    StorageCheck,
+    TcpCheck,
+)
+from layerstore.debug.health import Repeated
 from layerstore.oci.errors import RegistryError
 from layerstore.oci.keys import (
     CHANCE_BYTES,
@@ -44,11 +53,13 @@ from layerstore.registry.references import ManifestRules, pattern_of
 from layerstore.storage.driver import StorageDriver, StorageError
 from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.memory import MemoryDriver
-from layerstore.storage.metered import MeteredDriver
+from layerstore.storage.metered import MeteredDriver, Observe
 from layerstore.storage.ours import SCHEMA1_KEY, SECRET_BYTES, kept, kept_secret, own_folder
+from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Page
 from layerstore.web.asgi import Limits
 from layerstore.web.message import Request, Response
+from layerstore.web.sockets import AddressInvalid, parse_address
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +92,7 @@ class App:
 
 def build(config: Config, page: Page, clock: Clock) -> App:
     """The application that a configuration describes. Raises ConfigError, StorageError."""
-    driver = open_driver(config, clock)
+    driver = open_driver(config, clock, Metrics(page).storage)
     notary = open_notary(config, clock)
     registry = _registry(config, driver, clock, notary)
     entrance = _entrance(config, clock)
@@ -143,9 +154,40 @@ def storage_folder(config: Config) -> Path | None:
     return Path(filesystem.rootdirectory) if filesystem is not None else None
 
 
-def open_driver(config: Config, clock: Clock) -> StorageDriver:
-    """The storage that the configuration chooses. Raises ConfigError, StorageError."""
-    return MeteredDriver(_driver(config, clock), clock, _unobserved)
+def open_driver(config: Config, clock: Clock, observe: Observe = lambda *_: None) -> StorageDriver:
+    """The storage that the configuration chooses; `observe` hears how long each of its steps takes.
+
+    Raises ConfigError, StorageError.
+    """
+    return MeteredDriver(_driver(config, clock), clock, observe)
+
+
+def health_checks(config: Config, clock: Clock) -> list[Repeated]:
+    """What `health` says is looked at. Raises ConfigError, StorageError."""
+    health = config.health
+    checks = [
+        *(Repeated(FileCheck(Path(item.file)), item.interval) for item in health.file),
+        *(Repeated(_http_check(item), item.interval, item.threshold) for item in health.http),
+        *(Repeated(_tcp_check(item), item.interval, item.threshold) for item in health.tcp),
+    ]
+    storage = health.storagedriver
+    if storage.enabled:
+        check = StorageCheck(open_driver(config, clock))
+        checks.append(Repeated(check, storage.interval, storage.threshold))
+    return checks
+
+
+def _http_check(item: HttpHealth) -> HttpCheck:
+    headers = {name: ", ".join(values) for name, values in item.headers.items()}
+    return HttpCheck(item.uri, item.statuscode, headers, item.timeout or TIMEOUT_DEFAULT_S)
+
+
+def _tcp_check(item: TcpHealth) -> TcpCheck:
+    try:
+        host, port = parse_address(item.addr)
+    except AddressInvalid as error:
+        raise ConfigError(f"health.tcp: {error}") from error
+    return TcpCheck(host or "localhost", port, item.timeout or TIMEOUT_DEFAULT_S)
 
 
 def _driver(config: Config, clock: Clock) -> StorageDriver:
@@ -158,10 +200,6 @@ def _driver(config: Config, clock: Clock) -> StorageDriver:
             return MemoryDriver(clock)
         case other:
             raise ConfigError(f"storage.{other}: this version stores in filesystem or inmemory")
-
-
-def _unobserved(driver: str, action: str, seconds: float) -> None:
-    """Nobody asked for figures."""
 
 
 def _given_key(path: Path) -> PrivateKey:

@@ -22,7 +22,7 @@ import typer
 from msgspec import structs
 
 from layerstore import __version__
-from layerstore.app import settle, storage_folder
+from layerstore.app import health_checks, settle, storage_folder
 from layerstore.cli.assignment import Assignment
 from layerstore.cli.certificates import Certificates, certificates, signs_of_change
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail
@@ -30,9 +30,18 @@ from layerstore.cli.plan import assignment, log_settings, worker_count
 from layerstore.cli.workers import Workers, slots_for
 from layerstore.clock import SystemClock
 from layerstore.config import Config, ConfigError, Loaded, load
+from layerstore.debug.health import Health, Repeated
+from layerstore.debug.server import DebugPages, DebugServer
 from layerstore.telemetry.logs import log_program
 from layerstore.telemetry.page import Page
-from layerstore.web.sockets import AddressInvalid, AddressUnusable, close_all, listen, url
+from layerstore.web.sockets import (
+    AddressInvalid,
+    AddressUnusable,
+    close_all,
+    listen,
+    parse_address,
+    url,
+)
 
 _CERTIFICATES_LOOKED_AT_S: Final = 10.0
 """Seconds between two looks at whether a certificate was renewed."""
@@ -72,6 +81,7 @@ def serve(
         loaded = source.load()
         settled = settle(loaded.config, SystemClock())
         certified = certificates(settled.http.tls)
+        checks = health_checks(settled, SystemClock())
         listeners = listen(settled.http.addr, settled.http.net)
     except (ConfigError, AddressInvalid) as error:
         fail(str(error), EXIT_USAGE)
@@ -80,7 +90,7 @@ def serve(
     _raise_descriptor_limit()
     try:
         with _private_folder() as folder:
-            service = _Service(source, settled, certified, listeners, folder)
+            service = _Service(source, settled, certified, checks, listeners, folder)
             status = asyncio.run(service.run(loaded.warnings))
     finally:
         close_all(listeners)
@@ -95,6 +105,7 @@ class _Service:
         source: Source,
         config: Config,
         certified: Certificates | None,
+        checks: Sequence[Repeated],
         listeners: list[socket.socket],
         folder: Path,
     ) -> None:
@@ -109,6 +120,7 @@ class _Service:
         self._fields = {"instance.id": self._clock.new_id()}
         self._count = worker_count(config)
         self._page = Page.create(folder / "page", slots_for(self._count))
+        self._health = Health(checks, self._page, self._clock)
         self._reload_asked = asyncio.Event()
         self._end_asked = asyncio.Event()
         self._cut_asked = asyncio.Event()
@@ -119,17 +131,38 @@ class _Service:
         log_program(log_settings(self._config, self._fields))
         _warn(warnings)
         plan = self._plan(self._config, self._certified)
+        self._show_debug_pages()
         workers = Workers(self._count, plan, self._listeners, self._page, self._clock)
         self._listen_to_signals()
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(workers))
-            watch = group.create_task(self._watch_certificates())
+            beside = [
+                group.create_task(self._watch_certificates()),
+                group.create_task(self._health.run()),
+            ]
             await self._end_asked.wait()
             is_well = not work.done()
-            work.cancel()
-            watch.cancel()
+            for task in (work, *beside):
+                task.cancel()
             is_clean = await self._drain(workers)
         return 0 if is_well and is_clean else EXIT_REFUSED
+
+    def _show_debug_pages(self) -> None:
+        """On `http.debug.addr`; without the address the registry is served all the same."""
+        debug = self._config.http.debug
+        if not debug.addr:
+            return
+        prometheus = debug.prometheus
+        path = prometheus.path if prometheus.enabled else None
+        pages = DebugPages(self._health, self._page, self._config.storage.driver, path)
+        host, port = parse_address(debug.addr)
+        try:
+            server = DebugServer(host, port, pages)
+        except OSError as error:
+            reason = (error.strerror or "not usable").lower()
+            _log.error("http.debug.addr: %s: %s", debug.addr, reason)
+            return
+        _log.info("debug pages at http://%s:%d/debug/health", host or "localhost", server.port)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

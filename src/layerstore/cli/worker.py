@@ -22,6 +22,7 @@ from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock
 from layerstore.config import Config
 from layerstore.telemetry.logs import Exchange, LogSettings, RequestLog, log_program
+from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Counter, Page
 from layerstore.web.asgi import Edge
 from layerstore.web.proxies import proxies
@@ -54,6 +55,7 @@ async def _work(assignment: Assignment) -> int:
         _Teller(assignment.log, page),
         clock,
         draining=lambda: page.draining,
+        unwell=lambda: page.unhealthy or page.switched_off,
         leaving=stop.is_set,
         limits=edge_limits(config),
         trusted=proxies(config.http.trustedproxies),
@@ -106,6 +108,7 @@ class _Teller:
     def __init__(self, log: LogSettings, page: Page) -> None:
         self._log = RequestLog(log)
         self._page = page
+        self._metrics = Metrics(page)
 
     def __call__(self, exchange: Exchange) -> None:
         page = self._page
@@ -113,6 +116,7 @@ class _Teller:
         page.count(_BY_CLASS[exchange.status // 100])
         page.count(Counter.BYTES_RECEIVED, exchange.received)
         page.count(Counter.BYTES_SENT, exchange.sent)
+        self._metrics.request(exchange)
         self._log(exchange)
 
 

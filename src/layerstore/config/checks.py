@@ -182,9 +182,6 @@ _NO_EFFECT: Final = {
     "notifications.endpoints": "this version tells nobody of pushes and pulls",
     "validation.enabled": "has no effect: validation.disabled decides",
     "metadata": "this version keeps no database",
-    "http.debug": "this version has no debug address",
-    "health": "this version does not look at anything regularly",
     _PURGING: "this version removes no uploads by itself",
     "middleware.storage": "this version has no steps in front of the storage",
-    "limits.uploadsperclient": "this version does not count uploads of a client",
 }

@@ -17,6 +17,9 @@ from typing import Final
 UPLOAD_BUCKETS: Final = 1_024
 """Counters of open uploads in a slot. Clients whose names fall together are counted together."""
 
+FIGURES: Final = 2_560
+"""Words for figures in a slot; `metrics.py` knows what they mean."""
+
 SLOTS_MAX: Final = 1_024
 """Workers that can have a slot at the same time."""
 
@@ -42,11 +45,13 @@ class _Head(IntEnum):
     SLOTS = auto()
     DRAINING = auto()
     SWITCHED_OFF = auto()
+    UNHEALTHY = auto()
 
 
 _HEAD_WORDS: Final = 8
-_COUNTER_WORDS: Final = 32
-"""Room for counters in a slot, so that more can be added."""
+_NAMED_WORDS: Final = 32
+"""Room for the counters that have names, so that more can be added."""
+_COUNTER_WORDS: Final = _NAMED_WORDS + FIGURES
 _SLOT_WORDS: Final = _COUNTER_WORDS + UPLOAD_BUCKETS
 
 
@@ -116,6 +121,24 @@ class Page:
     @switched_off.setter
     def switched_off(self, value: bool) -> None:
         self._words[_Head.SWITCHED_OFF] = value
+
+    @property
+    def unhealthy(self) -> bool:
+        """Whether a check of the server's health fails."""
+        return bool(self._words[_Head.UNHEALTHY])
+
+    @unhealthy.setter
+    def unhealthy(self, value: bool) -> None:
+        self._words[_Head.UNHEALTHY] = value
+
+    def add(self, figure: int, amount: int) -> None:
+        """Add to a figure of this process."""
+        self._words[self._counters + _NAMED_WORDS + figure] += amount
+
+    def figure(self, figure: int) -> int:
+        """The sum over all workers, those that are gone too."""
+        at = _NAMED_WORDS + figure
+        return sum([self._words[slot + at] for slot in self._all_slots()])
 
     def count(self, counter: Counter, amount: int = 1) -> None:
         """Add to a counter of this process."""

@@ -61,7 +61,8 @@ class Edge:
 
     `handle` answers requests and `refuse` errors; `tell` hears of every finished request;
     `draining` says whether requests are turned away, `leaving` whether connections end with the
-    request that they serve; `trusted` names the proxies that may speak for others.
+    request that they serve, `unwell` whether a check of the server's health fails; `trusted` names
+    the proxies that may speak for others.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Edge:
         limits: Limits | None = None,
         draining: Callable[[], bool] = lambda: False,
         leaving: Callable[[], bool] = lambda: False,
+        unwell: Callable[[], bool] = lambda: False,
         trusted: Trusted = nobody,
     ) -> None:
         self._handle = handle
@@ -83,6 +85,7 @@ class Edge:
         self._limits = limits or Limits()
         self._draining = draining
         self._leaving = leaving
+        self._unwell = unwell
         self._trusted = trusted
         self._files = HeldFiles()
         self._running: set[asyncio.Task[object]] = set()
@@ -169,6 +172,11 @@ class Edge:
         """Raise what is wrong with a request before anybody looks at what it wants."""
         if self._draining():
             raise Unavailable(message="the server is shutting down", retry_after=DRAINING_RETRY_S)
+        if self._unwell():
+            raise Unavailable(
+                message="health check failed: please see /debug/health",
+                retry_after=DRAINING_RETRY_S,
+            )
         limits = self._limits
         if len(scope.get("raw_path") or request.path) > limits.path_bytes_max:
             raise UrlTooLong({"limit": limits.path_bytes_max})

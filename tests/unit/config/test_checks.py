@@ -123,8 +123,6 @@ def test_every_problem_is_told() -> None:
         ("reporting: {newrelic: {name: n}}", "reporting.newrelic"),
         ("validation: {enabled: true}", "validation.enabled"),
         ("notifications: {endpoints: [{name: n}]}", "notifications.endpoints"),
-        ("http: {debug: {addr: ':5001'}}", "http.debug"),
-        ("health: {storagedriver: {enabled: true}}", "health"),
         ("storage: {maintenance: {uploadpurging: {age: 1h}}}", "storage.maintenance.uploadpurging"),
         ("middleware: {storage: [{name: redirect}]}", "middleware.storage"),
     ],

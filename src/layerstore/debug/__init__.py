@@ -1,0 +1,1 @@
+"""The debug address: whether all is well, the switch, and figures. Nothing of a repository."""
