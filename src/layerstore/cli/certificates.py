@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from layerstore.cli.assignment import Tls
+from layerstore.cli.private import write_private
 from layerstore.config import ConfigError
 from layerstore.config.http import Tls as TlsSettings
 
@@ -43,7 +44,7 @@ class Certificates:
             (key, self.key),
             (authorities, self.authorities),
         ):
-            _write_private(path, content)
+            write_private(path, content)
         return Tls(
             certificate=chain,
             key=key,
@@ -120,9 +121,3 @@ def _key(content: bytes) -> PrivateKeyTypes:
 
 def _wrong(key: str, reason: str) -> ConfigError:
     return ConfigError(f"http.tls.{key}: {reason}")
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)

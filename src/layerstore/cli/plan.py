@@ -13,6 +13,7 @@ import msgspec
 
 from layerstore import __version__
 from layerstore.cli.assignment import Assignment, Tls
+from layerstore.cli.private import write_private
 from layerstore.config import Config
 from layerstore.telemetry.logs import LogSettings
 
@@ -47,7 +48,7 @@ def assignment(
     tls: Tls | None = None,
 ) -> Assignment:
     """What each worker is told; the configuration is put into the new file `written`."""
-    _write_private(written, msgspec.json.encode(config))
+    write_private(written, msgspec.json.encode(config))
     return Assignment(
         configuration=written,
         page=page,
@@ -57,10 +58,3 @@ def assignment(
         tls=tls,
         http2=config.http.http2.enabled,
     )
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """It may hold secrets."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
