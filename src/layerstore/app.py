@@ -27,6 +27,7 @@ from layerstore.auth.token import TokenAuthority, TokenSettings
 from layerstore.clock import Clock
 from layerstore.config import Config, ConfigError
 from layerstore.config.auth import Token
+from layerstore.config.drivers import StorageMiddleware
 from layerstore.config.health import HttpHealth, TcpHealth
 from layerstore.debug.checks import (
     TIMEOUT_DEFAULT_S,
@@ -55,6 +56,7 @@ from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver, Observe
 from layerstore.storage.ours import SCHEMA1_KEY, SECRET_BYTES, kept, kept_secret, own_folder
+from layerstore.storage.redirects import CloudFront, Redirect, RedirectInvalid, Rewrite, UrlStep
 from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Page
 from layerstore.web.asgi import Limits
@@ -133,6 +135,7 @@ def settle(config: Config, clock: Clock) -> Config:
     the folder cannot be written or nobody could be let in.
     """
     _entrance(config, clock)
+    _url_steps(config, clock)
     if config.http.secret:
         return config
     folder = storage_folder(config)
@@ -159,7 +162,35 @@ def open_driver(config: Config, clock: Clock, observe: Observe = lambda *_: None
 
     Raises ConfigError, StorageError.
     """
-    return MeteredDriver(_driver(config, clock), clock, observe)
+    return MeteredDriver(_driver(config, clock), clock, observe, _url_steps(config, clock))
+
+
+def _url_steps(config: Config, clock: Clock) -> list[UrlStep]:
+    steps = enumerate(config.middleware.storage)
+    return [_url_step(place, item, clock) for place, item in steps if not item.disabled]
+
+
+def _url_step(place: int, item: StorageMiddleware, clock: Clock) -> UrlStep:
+    options = item.options
+    try:
+        match item.name:
+            case "redirect":
+                return Redirect(options.baseurl)
+            case "rewrite":
+                return Rewrite(options.scheme, options.host, options.trimpathprefix)
+            case "cloudfront":
+                key = Path(options.privatekey).read_bytes()
+                return CloudFront(options.baseurl, key, options.keypairid, options.duration, clock)
+            case other:
+                raise ConfigError(
+                    f"middleware.storage.{place}.name: there is none called {other!r}"
+                )
+    except RedirectInvalid as error:
+        raise ConfigError(f"middleware.storage.{place}.options.{error}") from error
+    except OSError as error:
+        reason = (error.strerror or "not readable").lower()
+        where = f"middleware.storage.{place}.options.privatekey"
+        raise ConfigError(f"{where}: {options.privatekey}: {reason}") from error
 
 
 def health_checks(config: Config, clock: Clock) -> list[Repeated]:

@@ -136,6 +136,11 @@ _HEADER_VALUE: Final = re.compile(r"[\t -~\x80-\xff]*")
 def _middleware(config: Config) -> Iterator[str]:
     for index, step in enumerate(config.middleware.storage):
         yield from _needed(f"middleware.storage[{index}]", name=step.name)
+        if step.options.ipfilteredby != "none":
+            yield (
+                f"middleware.storage[{index}].options.ipfilteredby: clients are not told apart by "
+                "address here; set it to none"
+            )
     for kind in ("registry", "repository"):
         for item in getattr(config.middleware, kind):
             yield f"middleware.{kind}: there is none called {item.name!r} here; take the entry out"
@@ -183,5 +188,4 @@ _NO_EFFECT: Final = {
     "validation.enabled": "has no effect: validation.disabled decides",
     "metadata": "this version keeps no database",
     _PURGING: "this version removes no uploads by itself",
-    "middleware.storage": "this version has no steps in front of the storage",
 }

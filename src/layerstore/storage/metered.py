@@ -4,7 +4,7 @@ It refuses paths outside the grammar, tells how long the driver took, and lets n
 operating system through. It holds no state and decides nothing else.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -17,6 +17,7 @@ from layerstore.storage.driver import (
     check_folder,
     check_path,
 )
+from layerstore.storage.redirects import UrlStep
 
 T = TypeVar("T")
 
@@ -48,13 +49,21 @@ class MeteredDriver:
     """A StorageDriver that hands everything on to another and observes it.
 
     What is told to `observe` is the driver's own time: not that of a client whose chunks a `put` or
-    `append` waits for, nor that of a reader between two steps of `read`, `names` or `walk`.
+    `append` waits for, nor that of a reader between two steps of `read`, `names` or `walk`. Where
+    clients are sent goes through `url_steps`, in their order.
     """
 
-    def __init__(self, driver: StorageDriver, clock: Clock, observe: Observe) -> None:
+    def __init__(
+        self,
+        driver: StorageDriver,
+        clock: Clock,
+        observe: Observe,
+        url_steps: Sequence[UrlStep] = (),
+    ) -> None:
         self._driver = driver
         self._clock = clock
         self._observe = observe
+        self._url_steps = tuple(url_steps)
 
     @property
     def name(self) -> str:
@@ -161,7 +170,10 @@ class MeteredDriver:
     async def url_for(self, path: str, lifetime_s: int, method: str) -> str | None:
         check_path(self.name, path)
         with self._watched("url_for"), self._named(path):
-            return await self._driver.url_for(path, lifetime_s, method)
+            url = await self._driver.url_for(path, lifetime_s, method)
+        for step in self._url_steps:
+            url = step(path, url)
+        return url
 
 
 _: type[StorageDriver] = MeteredDriver

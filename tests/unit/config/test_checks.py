@@ -124,7 +124,6 @@ def test_every_problem_is_told() -> None:
         ("validation: {enabled: true}", "validation.enabled"),
         ("notifications: {endpoints: [{name: n}]}", "notifications.endpoints"),
         ("storage: {maintenance: {uploadpurging: {age: 1h}}}", "storage.maintenance.uploadpurging"),
-        ("middleware: {storage: [{name: redirect}]}", "middleware.storage"),
     ],
 )
 def test_what_has_no_effect_is_told_once_with_its_place(text: str, key: str) -> None:
