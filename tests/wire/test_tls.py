@@ -78,7 +78,7 @@ def test_a_registry_with_a_certificate_speaks_tls(
 ) -> None:
     with layerstore_server(tmp_path / "storage", config=tls_of(pair)) as server:
         assert status(server, trusting(authority)) == 200
-        assert "listens on https://" in server.log.read_text()
+        wait_until(lambda: "listens on https://" in server.log.read_text(), what="it says so")
 
 
 @pytest.mark.parametrize("minimum", [{}, {"minimumtls": "tls1.3"}], ids=["unset", "tls1.3"])
