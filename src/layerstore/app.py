@@ -400,5 +400,4 @@ def _options(config: Config) -> ApiOptions:
         tags_max=config.tags.maxtags,
         manifest_bytes_max=config.limits.manifestbytes,
         tags_per_push_max=config.limits.tagsperpush,
-        schema1_enabled=config.compatibility.schema1.enabled,
     )

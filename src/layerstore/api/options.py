@@ -17,9 +17,6 @@ NAMED_SOURCES_MAX: Final = 32
 ACCEPT_ENTRIES_MAX: Final = 64
 """Entries of Accept that count (decisions 6)."""
 
-WARNING_BYTES_MAX: Final = 4_096
-"""Bytes of all Warning headers of one answer (specification, Warnings)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiOptions:
@@ -47,4 +44,3 @@ class ApiOptions:
     tags_max: int = 1_000  # [tags.maxtags]
     manifest_bytes_max: int = MANIFEST_BYTES_MAX  # [limits.manifestbytes]
     tags_per_push_max: int = 64  # [limits.tagsperpush]
-    schema1_enabled: bool = False  # [compatibility.schema1.enabled]
