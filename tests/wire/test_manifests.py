@@ -106,6 +106,19 @@ def assert_nothing_stored(wire: Wire, repo: str, content: bytes) -> None:
         {"If-None-Match": "{oci}"},
     ),
     Row(
+        "it is sent if it is the one that is expected",
+        "GET /v2/{repo}/manifests/latest",
+        200,
+        {"If-Match": '"{oci}"'},
+        text=image(),
+    ),
+    Row(
+        "it is not if another is",
+        "GET /v2/{repo}/manifests/latest",
+        412,
+        {"If-Match": '"{docker}"'},
+    ),
+    Row(
         "it is sent to who has another",
         "GET /v2/{repo}/manifests/latest",
         200,
