@@ -90,7 +90,7 @@ def changed(content: bytes, made: list[tuple[int, str, Any]]) -> bytes:
     return json.dumps(document).encode()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(kind=st.sampled_from(TYPES), base=st.sampled_from(["oci", "docker", "index"]), made=changes)
 def test_a_manifest_is_kept_as_it_is_or_refused(
     kind: str, base: str, made: list[tuple[int, str, Any]], wire: DirectWire, stock: Stock

@@ -117,4 +117,4 @@ class Manifests(RuleBasedStateMachine):
 
 
 TestManifests = Manifests.TestCase
-TestManifests.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestManifests.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)

@@ -132,7 +132,7 @@ def assert_understandable(answer: Answer, method: str) -> None:
         assert method not in (answer.header("allow") or "").split(", ")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     method=st.sampled_from(METHODS),
     path=paths | near,

@@ -148,4 +148,4 @@ class Uploads(RuleBasedStateMachine):
 
 
 TestUploads = Uploads.TestCase
-TestUploads.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestUploads.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
