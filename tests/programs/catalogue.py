@@ -63,6 +63,7 @@ PROGRAMS: tuple[Program, ...] = (
     Program("skopeo", DebianPackage("skopeo")),
     Program("docker-registry", DebianPackage("docker-registry")),
     Program("wrk", DebianPackage("wrk")),
+    Program("nginx", DebianPackage("nginx"), tells_version=("-v",)),
     Program("openssl", DebianPackage("openssl"), tells_version=("version",)),
     Program(
         "crane",

@@ -1,0 +1,13 @@
+"""All scenarios, in the order in which they are run and told."""
+
+from __future__ import annotations
+
+from bench.scenario import Scenario
+from bench.scenarios import memory, pulls, pushes, small
+
+SCENARIOS: tuple[Scenario, ...] = (
+    *small.SCENARIOS,
+    *pulls.SCENARIOS,
+    *pushes.SCENARIOS,
+    *memory.SCENARIOS,
+)
