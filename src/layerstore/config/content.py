@@ -131,7 +131,8 @@ class Limits(Section, frozen=True):
     """Ours: Tags that one push of a manifest sets (`?tag=`)."""
 
     uploadsperclient: Positive = 1_000
-    """Ours: Requests with a body that one client address may have running at the same time."""
+    """Ours: Requests with a body that one user, or one address where nobody logged in, may have
+    running at the same time."""
 
     pathbytes: Positive = 4 * 1024
     """Ours: Bytes of a path."""
