@@ -26,7 +26,7 @@ def main() -> None:
         sys.exit(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     load_before = os.getloadavg()[0]
     outcomes = run_all([known[name] for name in chosen or known], options.turns)
-    text = page(outcomes, options.turns, load_before)
+    text = page(outcomes, options.turns, (load_before, os.getloadavg()[0]))
     print(text)
     if not chosen:
         PAGE.write_text(text)

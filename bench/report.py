@@ -31,12 +31,12 @@ it, and what misses the least is marked.
 """
 
 
-def page(outcomes: Sequence[Outcome], turns: int, load_before: float) -> str:
-    """The whole page. `load_before` is the machine's load average before the run."""
+def page(outcomes: Sequence[Outcome], turns: int, loads: tuple[float, float]) -> str:
+    """The whole page. `loads` are the machine's load averages before the run and at its end."""
     rows = [_row(outcome) for outcome in outcomes]
     head = f"| scenario | figure | {ORIGINAL} | {LAYERSTORE} | {NGINX} | ratio | least | goal |"
     table = "\n".join([head, "|---|---|--:|--:|--:|--:|--:|--:|", *rows])
-    return f"{HEAD}\n{_circumstances(turns, load_before)}\n\n{table}\n"
+    return f"{HEAD}\n{_circumstances(turns, loads)}\n\n{table}\n"
 
 
 def _row(outcome: Outcome) -> str:
@@ -68,12 +68,13 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _circumstances(turns: int, load_before: float) -> str:
+def _circumstances(turns: int, loads: tuple[float, float]) -> str:
     programs = ", ".join(version(named(name)) for name in (ORIGINAL, "nginx", "wrk"))
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {turns} turns each; {_processor()}, "
         f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}; "
-        f"Layerstore {__version__}, {programs}. Load average before the run: {load_before:.1f}."
+        f"Layerstore {__version__}, {programs}. "
+        f"Load average before the run {loads[0]:.1f}, at its end {loads[1]:.1f}."
     )
 
 
