@@ -1,14 +1,16 @@
 """`layerstore config`: whether a configuration is good, and what it comes to."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
 import yaml
 
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail, print_json
-from layerstore.config import ConfigError, Loaded, load, read
+from layerstore.config import ConfigError, Loaded, read
+from layerstore.config.checks import refusals
 from layerstore.config.shown import flat, shown
 
 DEFAULT: Final = "default"
@@ -39,16 +41,23 @@ def check(
 ) -> None:
     """Tell what is wrong with a configuration, variables included."""
     try:
-        loaded = load(file, os.environ)
+        loaded = read(file, os.environ)
+        problems = refusals(loaded.config)
     except ConfigError as error:
-        for problem in error.problems:
-            typer.echo(f"error: {problem}")
-        raise typer.Exit(EXIT_USAGE) from error
-    for warning in loaded.warnings:
+        _refuse(error.problems)
+    for warning in loaded.warnings:  # a misspelt key is often why another one is missing
         typer.echo(f"warning: {warning}")
+    if problems:
+        _refuse(problems)
     if strict and loaded.warnings:
         raise typer.Exit(EXIT_REFUSED)
     typer.echo("The configuration can be served.")
+
+
+def _refuse(problems: Sequence[str]) -> NoReturn:
+    for problem in problems:
+        typer.echo(f"error: {problem}")
+    raise typer.Exit(EXIT_USAGE)
 
 
 @app.command(epilog="Exit status: 0 done; 2 the configuration cannot be read.")

@@ -106,3 +106,12 @@ def test_what_cannot_be_read_is_not_shown(file: Path) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "version: '7' is not known here" in result.stderr
+
+
+def test_a_misspelt_key_is_told_beside_what_is_missing_for_it(file: Path) -> None:
+    file.write_text("version: 0.1\nstorag: {filesystem: {rootdirectory: /data}}\n")
+    result = run("check", file)
+    assert result.exit_code == 2
+    warning, error = lines(result)
+    assert "is storage meant?" in warning
+    assert error.startswith("error: storage: no driver is named")
