@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
 import yaml
@@ -30,7 +30,9 @@ FileArgument = Annotated[
 
 
 @app.command(
-    epilog="Exit status: 0 it can be served; 1 there are warnings, with --strict; 2 it cannot be "
+    epilog="Examples:\n\n  layerstore config check /etc/docker/registry/config.yml\n\n"
+    "  layerstore config check --strict --json config.yml\n\n"
+    "Exit status: 0 it can be served; 1 there are warnings, with --strict; 2 it cannot be "
     "served, or not be read."
 )
 def check(
@@ -38,29 +40,39 @@ def check(
     strict: Annotated[
         bool, typer.Option("--strict", help="Warnings count for the exit status.")
     ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Tell what is wrong with a configuration, variables included."""
+    warnings: Sequence[str] = ()
     try:
         loaded = read(file, os.environ)
-        problems = refusals(loaded.config)
+        warnings, problems = loaded.warnings, refusals(loaded.config)
     except ConfigError as error:
-        _refuse(error.problems)
-    for warning in loaded.warnings:  # a misspelt key is often why another one is missing
-        typer.echo(f"warning: {warning}")
+        problems = list(error.problems)
+    if json:
+        print_json({"servable": not problems, "errors": problems, "warnings": warnings})
+    else:
+        _print_findings(warnings, problems)
     if problems:
-        _refuse(problems)
-    if strict and loaded.warnings:
+        raise typer.Exit(EXIT_USAGE)
+    if strict and warnings:
         raise typer.Exit(EXIT_REFUSED)
-    typer.echo("The configuration can be served.")
 
 
-def _refuse(problems: Sequence[str]) -> NoReturn:
+def _print_findings(warnings: Sequence[str], problems: Sequence[str]) -> None:
+    for warning in warnings:  # a misspelt key is often why another one is missing
+        typer.echo(f"warning: {warning}")
     for problem in problems:
         typer.echo(f"error: {problem}")
-    raise typer.Exit(EXIT_USAGE)
+    if not problems:
+        typer.echo("The configuration can be served.")
 
 
-@app.command(epilog="Exit status: 0 done; 2 the configuration cannot be read.")
+@app.command(
+    epilog="Examples:\n\n  layerstore config show --origins\n\n"
+    "  layerstore config show --json config.yml\n\n"
+    "Exit status: 0 done; 2 the configuration cannot be read."
+)
 def show(
     file: FileArgument = None,
     origins: Annotated[

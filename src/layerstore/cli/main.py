@@ -15,7 +15,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(serve)
+app.command(
+    epilog="Examples:\n\n  layerstore serve\n\n"
+    "  layerstore serve /etc/docker/registry/config.yml\n\n"
+    "  layerstore serve --addr 0.0.0.0:5000 --data /srv/registry\n\n"
+    "Exit status: 0 drained; 1 something was cut or did not start; 2 the configuration cannot be "
+    "served."
+)(serve)
 app.command(epilog=history.EPILOG)(history.history)
 app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")

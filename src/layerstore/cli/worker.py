@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -64,7 +65,8 @@ async def _work(assignment: Assignment) -> int:
     server = HttpServer(edge, listeners, tls=assignment.tls, http2=assignment.http2)
     log_program(assignment.log)  # the server's constructor sets up logging of its own
     server.start()
-    os.write(assignment.control, READY)
+    with suppress(BrokenPipeError):  # the parent is gone already, which ends the wait below
+        os.write(assignment.control, READY)
     if not await _stopped(stop, server):
         _log.error("the server ended by itself")
         return 1

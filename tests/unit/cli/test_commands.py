@@ -142,7 +142,18 @@ def test_a_storage_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [("history",), ("repository", "list"), ("repository", "delete"), ("tag", "list")],
+    [
+        ("serve",),
+        ("config", "check"),
+        ("config", "show"),
+        ("history",),
+        ("repository", "list"),
+        ("repository", "delete"),
+        ("tag", "list"),
+        ("tag", "delete"),
+        ("manifest", "show"),
+        ("manifest", "delete"),
+    ],
 )
 def test_help_shows_examples_and_exit_statuses(command: tuple[str, ...]) -> None:
     text = CliRunner().invoke(app, [*command, "--help"]).output

@@ -115,3 +115,13 @@ def test_a_misspelt_key_is_told_beside_what_is_missing_for_it(file: Path) -> Non
     warning, error = lines(result)
     assert "is storage meant?" in warning
     assert error.startswith("error: storage: no driver is named")
+
+
+def test_programs_get_what_is_wrong_as_json(file: Path) -> None:
+    file.write_text(GOOD + "htpp: {}\n")
+    found = json.loads(run("check", "--json", file).stdout)
+    assert (found["servable"], found["errors"], len(found["warnings"])) == (True, [], 1)
+    file.write_text(GOOD + "log: {level: loud}\n")
+    refused = run("check", "--json", file)
+    assert refused.exit_code == 2
+    assert json.loads(refused.stdout)["servable"] is False
