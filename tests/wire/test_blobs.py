@@ -185,6 +185,7 @@ def span(first: int, last: int) -> dict[str, str]:
         "GET /v2/{repo}/blobs/{layer}",
         412,
         {"If-Match": '"{config}"'},
+        text=b"",
     ),
 )
 def test_reading(row: Row, wire: Wire, stock: Stock) -> None:

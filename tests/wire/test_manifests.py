@@ -117,6 +117,7 @@ def assert_nothing_stored(wire: Wire, repo: str, content: bytes) -> None:
         "GET /v2/{repo}/manifests/latest",
         412,
         {"If-Match": '"{docker}"'},
+        text=b"",
     ),
     Row(
         "it is sent to who has another",

@@ -204,6 +204,21 @@ def test_a_chunk_out_of_order_changes_nothing(
     assert chunk(wire, answer.location, LAYER[100:], 100).status == 202
 
 
+@pytest.mark.parametrize("span", ["bytes 0-4/5", "bytes=0-4", "0-4/5", "0-", "4"])
+def test_a_form_that_is_none_is_told_with_the_one_that_is(span: str, wire: Wire, repo: str) -> None:
+    answer = wire.ask("PATCH", start(wire, repo).location, {"Content-Range": span}, b"xxxxx")
+    (error,) = answer.json()["errors"]
+    assert error["message"] == "Content-Range of a chunk has the form start-end, such as 0-4"
+    assert_stands_at(answer, 0)
+
+
+def test_another_place_is_told_as_one(wire: Wire, repo: str) -> None:
+    answer = chunk(wire, start(wire, repo).location, LAYER[1024:], 1024)
+    (error,) = answer.json()["errors"]
+    assert error["message"] == "the chunk does not begin where the upload stands"
+    assert error["detail"] == {"size": 0}
+
+
 def test_a_chunk_ahead_of_an_empty_session_changes_nothing(wire: Wire, repo: str) -> None:
     answer = chunk(wire, start(wire, repo).location, LAYER[1024:], 1024)
     assert answer.status == 416
@@ -253,6 +268,8 @@ def test_without_its_state_a_session_takes_nothing(
     target = with_digest(path + state) if method == "PUT" else path + state
     answer = wire.ask(method, target, body=b"x")
     assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_INVALID"])
+    is_missing = state in ("", "?_state=")
+    assert ("missing" in str(answer.json()["errors"][0]["detail"])) == is_missing
     assert_stands_at(wire.ask("GET", path), 0)
 
 

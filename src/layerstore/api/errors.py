@@ -94,11 +94,12 @@ _OUR_FAULTS: Final = (500, 503, 507)
 
 
 class StandsElsewhere(UploadOffsetInvalid):
-    """The same, with the headers that tell a client where to go on."""
+    """The same, with the headers that tell a client where to go on, in the words of the cause."""
 
-    def __init__(self, size: int, headers: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, size: int, headers: Sequence[tuple[str, str]], cause: RangeInvalid) -> None:
         self.headers = tuple(headers)
         super().__init__(size)
+        self.text = cause.text
 
 
 def status_of(error: BaseException) -> int:

@@ -31,7 +31,7 @@ def chunk_span(request: Request) -> ChunkSpan | None:
         return None
     match = _SPAN.fullmatch(text.strip())
     if match is None:
-        raise RangeInvalid(message="Content-Range of a chunk is <first byte>-<last byte>")
+        raise RangeInvalid(message="Content-Range of a chunk has the form start-end, such as 0-4")
     span = ChunkSpan(int(match[1]), int(match[2]))
     if span.size < 1:
         raise RangeInvalid(message="the chunk ends before it begins")

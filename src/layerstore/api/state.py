@@ -43,7 +43,9 @@ class StateSealer:
 
     def open(self, token: str | None, name: Name, upload_id: str) -> UploadState:
         """The state in a token; BlobUploadInvalid unless we made it, for this very session."""
-        state = self._opened(token or "")
+        if not token:
+            raise BlobUploadInvalid({"_state": "missing; use the Location of the latest answer"})
+        state = self._opened(token)
         if state is None:
             raise BlobUploadInvalid("invalid secret")
         if (state.name, state.upload_id) != (name, upload_id):

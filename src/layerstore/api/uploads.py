@@ -129,7 +129,7 @@ def _telling_where(
     except RangeInvalid as error:
         size = error.size if isinstance(error, UploadOffsetInvalid) else session.size
         session.size = size
-        raise StandsElsewhere(size, _headers(name, session, exchange, algorithm)) from error
+        raise StandsElsewhere(size, _headers(name, session, exchange, algorithm), error) from error
 
 
 def _headers(

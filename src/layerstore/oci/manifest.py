@@ -26,6 +26,7 @@ from layerstore.oci.descriptor import (
 )
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import DigestInvalid, ManifestInvalid
+from layerstore.oci.unreadable import reason_of
 
 MANIFEST_BYTES_MAX: Final = 4 * 1024 * 1024
 """Bytes of one manifest, unless a setting says otherwise."""
@@ -169,7 +170,7 @@ def _decode(content: bytes) -> _Document:
     try:
         return _DECODER.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        reason = reason_of(error, content)
         raise ManifestInvalid({"reason": reason}, message="the manifest cannot be read") from None
 
 

@@ -28,6 +28,7 @@ from layerstore.oci.manifest import REFERENCES_MAX, Manifest, Target
 from layerstore.oci.manifest import parse as parse_manifest
 from layerstore.oci.name import Name, Tag
 from layerstore.oci.tarsum import TarSum, parse_digest
+from layerstore.oci.unreadable import reason_of
 
 SCHEMA1_TYPES: Final = frozenset({SCHEMA1, SCHEMA1_SIGNED})
 
@@ -212,7 +213,7 @@ def _decoded(payload: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        reason = reason_of(error, payload)
         raise ManifestInvalid({"reason": reason}, message="the manifest cannot be read") from None
 
 

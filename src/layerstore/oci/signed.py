@@ -25,6 +25,7 @@ from layerstore.oci.keys import (
     encode,
     public_key,
 )
+from layerstore.oci.unreadable import reason_of
 
 SIGNATURES_MAX: Final = 64
 """Signatures of one payload, however many pushes brought them."""
@@ -194,7 +195,7 @@ def _signatures(document: bytes) -> tuple[Signature, ...]:
     try:
         signatures = _SIGNATURES.decode(document).signatures
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        reason = reason_of(error, document)
         raise ManifestInvalid({"reason": reason}, message="the document cannot be read") from None
     if not signatures:
         raise ManifestUnverified({"reason": "the manifest is not signed"})

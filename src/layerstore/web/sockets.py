@@ -25,6 +25,10 @@ KEEPALIVE_PROBES: Final = 4
 SOCKET_MODE: Final = 0o660
 """Permissions of a socket in the file system."""
 
+PORT_MAX: Final = 65_535
+
+_PORT_DIGITS_MAX: Final = 8
+_SHOWN_LENGTH_MAX: Final = 64
 _LOOPBACKS: Final = ("127.0.0.1", "::1")
 _NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
@@ -64,8 +68,12 @@ def listen(address: str, network: str = "tcp") -> list[socket.socket]:
 def parse_address(address: str) -> tuple[str, int]:
     """Host (empty: all) and port of `host:port`, `[v6]:port` or `:port`. Raises AddressInvalid."""
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+    if not colon or not port.isascii() or not port.isdigit():
         raise AddressInvalid(f"{address!r} does not end with a port, as in localhost:5000")
+    if len(port) > _PORT_DIGITS_MAX or int(port) > PORT_MAX:
+        raise AddressInvalid(
+            f"{address[:_SHOWN_LENGTH_MAX]!r}: ports are 1 to {PORT_MAX}, or 0 for a free one"
+        )
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:

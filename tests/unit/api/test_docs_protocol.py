@@ -22,6 +22,11 @@ def test_every_code_stands_there_with_every_status_that_it_has() -> None:
     assert told == made
 
 
+def test_an_answer_that_has_no_code_stands_there_too() -> None:
+    """A 412 is empty (tests/wire: `If-Match` of blobs and manifests)."""
+    assert re.search(r"^\| – \| 412 \| .*no body", DOCUMENT, re.MULTILINE)
+
+
 def test_every_endpoint_of_the_specification_stands_there() -> None:
     ends = {
         end

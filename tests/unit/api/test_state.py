@@ -50,9 +50,17 @@ def test_what_we_did_not_seal_is_refused(token: str | None) -> None:
         SEALER.open(token, NAME, UPLOAD)
 
 
+@pytest.mark.parametrize("token", [None, ""])
+def test_a_missing_state_is_told_to_be_missing(token: str | None) -> None:
+    with pytest.raises(BlobUploadInvalid) as refusal:
+        SEALER.open(token, NAME, UPLOAD)
+    assert refusal.value.detail == {"_state": "missing; use the Location of the latest answer"}
+
+
 def test_another_secret_is_refused() -> None:
-    with pytest.raises(BlobUploadInvalid):
+    with pytest.raises(BlobUploadInvalid) as refusal:
         StateSealer(b"another").open(TOKEN, NAME, UPLOAD)
+    assert refusal.value.detail == "invalid secret"
 
 
 def test_the_state_of_another_session_is_refused() -> None:

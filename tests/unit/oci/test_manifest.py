@@ -86,6 +86,31 @@ def test_what_cannot_be_a_manifest_is_invalid(content: bytes, content_type: str)
         parse(content, content_type)
 
 
+ALONE = "half of a surrogate pair stands alone in a text"
+DEEP = b'{"schemaVersion":2,"x":' + b'{"a":' * 3000 + b"1" + b"}" * 3001
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"annotations":{"a":"\\ud800"}}', ALONE),
+        (b'{"annotations":{"a":"\\udc00 b"}}', ALONE),
+        (b'{"\\ud800":1}', ALONE),
+        (b'{"annotations":{"a":"\\ud800 and text behind it"}}', ALONE),
+        (b'{"annotations":{"a":"\\ud800\\u0041"}}', ALONE),
+        (b'{"annotations":{"a":"\xff"}}', "a text in it is not UTF-8"),
+        (b'{"annotations":{"a":"b', "it ends too early"),
+        (b'{"annotations":{"a":"\\ud800', "it ends too early"),
+        (b"", "it ends too early"),
+        (DEEP, "nested too deeply"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_what_is_wrong(content: bytes, reason: str) -> None:
+    with pytest.raises(ManifestInvalid) as refusal:
+        parse(content)
+    assert refusal.value.detail == {"reason": reason}
+
+
 @pytest.mark.parametrize(
     ("content", "content_type"),
     [
