@@ -1,6 +1,6 @@
 # Two commands matter: "make serve" and "make test". Each sets up all that it needs.
 .DEFAULT_GOAL := help
-.PHONY: help serve setup check format test programs bench test-large conformance-report constraints clean
+.PHONY: help serve setup check format test programs bench test-large faults faults-report conformance-report constraints clean
 
 bin := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
@@ -34,6 +34,12 @@ test: setup programs ## set everything up and run all tests
 
 test-large: setup programs ## blobs of 6 GiB through crane and Docker, two hundred clients for a minute
 	LAYERSTORE_LONG=1 $(bin)/pytest tests/large tests/clients/test_many_clients.py -s $(ARGS)
+
+faults: setup programs ## crashes, kills, faults, attacks and bad input in their long form, counted
+	LAYERSTORE_LONG=1 $(bin)/pytest tests/faults $(ARGS)
+
+faults-report: setup ## put what `make faults` counted last into docs/reliability.md
+	$(bin)/python -m tests.faults.report
 
 bench: setup programs ## measure beside docker-registry and nginx (SCENARIO=name,name for some)
 	$(bin)/python -m bench --scenario "$(SCENARIO)" $(ARGS)
