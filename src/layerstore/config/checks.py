@@ -69,7 +69,7 @@ _UNVERIFIED: Final = ("request-client-cert", "require-any-client-cert")
 
 def _tls(config: Config) -> Iterator[str]:
     tls = config.http.tls
-    if tls.letsencrypt.cachefile or tls.letsencrypt.email or tls.letsencrypt.hosts:
+    if any(structs.astuple(tls.letsencrypt)):
         yield (
             "http.tls.letsencrypt: certificates are not asked for here; let a client such as "
             "certbot do it and name its files in http.tls.certificate and http.tls.key"
@@ -143,7 +143,8 @@ def _middleware(config: Config) -> Iterator[str]:
             )
     for kind in ("registry", "repository"):
         for item in getattr(config.middleware, kind):
-            yield f"middleware.{kind}: there is none called {item.name!r} here; take the entry out"
+            if not item.disabled:
+                yield f"middleware.{kind}: there is none called {item.name!r}; take the entry out"
 
 
 def _proxy(config: Config) -> Iterator[str]:
@@ -165,27 +166,43 @@ def _patterns(config: Config) -> Iterator[str]:
 def notices(config: Config, origins: Mapping[str, str]) -> list[str]:
     """What is written there and has no effect, or has another name now."""
     silent = set() if config.storage.maintenance.uploadpurging.enabled else {_PURGING}
+    kinds = {path: _PLACE.sub("[]", path) for path in origins}
     return [
         f"{path}: {text} ({origins[path]})"
-        for path, text in _NO_EFFECT.items()
-        if path in origins and path not in silent
+        for key, text in _NOTICES.items()
+        for path, kind in kinds.items()
+        if kind == key and kind not in silent
     ]
 
 
+_PLACE: Final = re.compile(r"\[[0-9]+\]")
 _PURGING: Final = "storage.maintenance.uploadpurging"
+_FILTER: Final = "it counts only with ipfilteredby, which is not done here"
 
-_NO_EFFECT: Final = {
-    "loglevel": "the former name of log.level, which counts if both are set",
+NO_EFFECT: Final = {
     "log.hooks": "no mail is sent; let a log collector do it",
-    "log.reportcaller": "has no effect",
-    "storage.cache.blobdescriptor": "no cache of descriptors is used, none is needed",
-    "storage.s3.v4auth": "has no effect: signatures are always of version 4",
+    "log.reportcaller": "lines name the part of the program anyway",
+    "storage.cache": "no cache of descriptors is used, none is needed",
+    "storage.s3.v4auth": "signatures are always of version 4",
+    "storage.s3.loglevel": "the log says what goes wrong with the store, as log.level asks for",
+    "middleware.storage[].options.awsregion": _FILTER,
+    "middleware.storage[].options.updatefrequency": _FILTER,
+    "middleware.storage[].options.iprangesurl": _FILTER,
     "redis": "nothing is read from Redis",
     "reporting.bugsnag": "nothing is reported to Bugsnag",
     "reporting.newrelic": "nothing is reported to New Relic",
-    "http.h2c": "has no effect: http.http2.enabled is the switch",
-    "notifications.endpoints": "this version tells nobody of pushes and pulls",
-    "validation.enabled": "has no effect: validation.disabled decides",
+    "http.h2c": "http.http2.enabled is the switch",
+    "notifications": "this version tells nobody of pushes and pulls",
+    "validation.enabled": "validation.disabled decides",
     "metadata": "this version keeps no database",
     _PURGING: "this version removes no uploads by itself",
+}
+"""Keys and sections that are read for the original's sake, or too early, each with the reason.
+
+The start tells them, and `docs/configuration.md` does.
+"""
+
+_NOTICES: Final = {
+    "loglevel": "the former name of log.level, which counts if both are set",
+    **{key: f"has no effect: {reason}" for key, reason in NO_EFFECT.items()},
 }

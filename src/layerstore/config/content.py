@@ -59,7 +59,7 @@ class Validation(Section, frozen=True):
     manifest names has to be there."""
 
     enabled: bool | None = None
-    """v2: The former switch. Has no effect: `disabled` decides."""
+    """v2: The former switch."""
 
     manifests: ManifestValidation = ManifestValidation()
     """Manifests."""

@@ -61,7 +61,7 @@ class S3(Section, frozen=True):
     """Whether the store's certificate goes unchecked."""
 
     v4auth: bool = True
-    """Read for the original's sake: signatures are always of version 4."""
+    """Whether requests are signed by version 4."""
 
     chunksize: int = 10 * MIB
     """Bytes of a part, 5 MiB to 5 GiB."""
@@ -97,7 +97,7 @@ class S3(Section, frozen=True):
     """Whether the FIPS endpoint is used."""
 
     loglevel: str = "off"
-    """Read for the original's sake: what the client library logs."""
+    """What the client library logs."""
 
     buffers: Positive = 192 * MIB
     """Ours: Bytes of part buffers, of all workers together."""

@@ -91,7 +91,7 @@ class H2c(Section, frozen=True):
     """HTTP/2 without TLS."""
 
     enabled: bool = False
-    """Read for the original's sake: `http.http2.enabled` is the switch here."""
+    """The original's switch."""
 
 
 class Http(Section, frozen=True):

@@ -46,7 +46,7 @@ class HookOptions(Section, frozen=True, rename={"sender": "from"}):
 
 
 class Hook(Section, frozen=True):
-    """Mail on certain log lines. Read, and reported as having no effect here."""
+    """Mail on certain log lines."""
 
     type: str = ""
     """Kind of the hook; the original knows `mail`."""
@@ -77,14 +77,14 @@ class Log(Section, frozen=True):
     """The access log."""
 
     reportcaller: bool = False
-    """Read for the original's sake; lines name the part of the program anyway."""
+    """Whether lines name the place in the program that wrote them."""
 
     hooks: tuple[Hook, ...] = ()
-    """Mail on certain lines. Has no effect here."""
+    """Mail on certain lines."""
 
 
 class Bugsnag(Section, frozen=True):
-    """v2: Reports to Bugsnag. Has no effect here."""
+    """v2: Reports to Bugsnag."""
 
     apikey: Secret = ""
     """Key of the account."""
@@ -97,7 +97,7 @@ class Bugsnag(Section, frozen=True):
 
 
 class NewRelic(Section, frozen=True):
-    """v2: Reports to New Relic. Has no effect here."""
+    """v2: Reports to New Relic."""
 
     licensekey: Secret = ""
     """Key of the account."""
@@ -110,7 +110,7 @@ class NewRelic(Section, frozen=True):
 
 
 class Reporting(Section, frozen=True):
-    """v2: Where errors are reported to. Has no effect here."""
+    """v2: Where errors are reported to."""
 
     bugsnag: Bugsnag = Bugsnag()
     """v2: Bugsnag."""

@@ -33,7 +33,7 @@ class RedisTls(Section, frozen=True):
 
 
 class Redis(Section, frozen=True):
-    """Redis, where the original keeps descriptors. Nothing is read from it here."""
+    """Redis, where the original keeps descriptors."""
 
     addr: str = ""
     """v2: Host and port."""

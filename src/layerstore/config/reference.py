@@ -15,13 +15,13 @@ from typing import Final
 import msgspec
 from msgspec import NODEFAULT, inspect
 
+from layerstore.config.checks import NO_EFFECT
 from layerstore.config.durations import format_duration
 from layerstore.config.section import Section
 from layerstore.config.shape import Kind, is_marked, plain, section_of, struct_of
 from layerstore.config.tree import Config
 
-_OURS: Final = "Ours: "
-_V2: Final = "v2: "
+_MARKS: Final = {"Ours: ": "**Ours.**", "v2: ": "*Version 2.*"}
 
 _HEAD: Final = """\
 # Configuration
@@ -89,7 +89,8 @@ def markdown() -> str:
         if isinstance(plain(known.type), inspect.StructType):
             parts += _chapters(known, known.encode_name, level=3)
         else:
-            parts.append(f"### `{known.encode_name}`\n\n{_told(text)}\n")
+            path = known.encode_name
+            parts.append(f"### `{path}`\n\n{_told(text, path)}\n")
     return "\n".join(parts)
 
 
@@ -102,7 +103,7 @@ def _chapters(known: inspect.Field, path: str, level: int) -> list[str]:
     """A section with the table of its keys, and the sections in it."""
     kind = _section_within(known.type)
     assert kind is not None, f"{path} is a section"
-    lines = [f"{'#' * level} `{path}`\n", f"{_told(_doc(section_of(kind)))}\n"]
+    lines = [f"{'#' * level} `{path}`\n", f"{_told(_doc(section_of(kind)), path)}\n"]
     rows = [_key(kind, one, path) for one in kind.fields if _section_within(one.type) is None]
     if rows:
         lines.append(_table(rows))
@@ -147,19 +148,20 @@ def _section_within(kind: Kind) -> inspect.StructType | None:
 def _table(rows: list[Key]) -> str:
     lines = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     lines += [
-        f"| `{row.path.rpartition('.')[2]}` | {row.kind} | {row.default} | {_told(row.text)} |"
+        f"| `{row.path.rpartition('.')[2]}` | {row.kind} | {row.default} "
+        f"| {_told(row.text, row.path)} |"
         for row in rows
     ]
     return "\n".join(lines) + "\n"
 
 
-def _told(text: str) -> str:
-    """A text with its mark written out."""
-    if text.startswith(_OURS):
-        return f"**Ours.** {text.removeprefix(_OURS)}"
-    if text.startswith(_V2):
-        return f"*Version 2.* {text.removeprefix(_V2)}"
-    return text
+def _told(text: str, path: str) -> str:
+    """A text with its mark written out, and with the reason why its key has no effect."""
+    for mark, words in _MARKS.items():
+        if text.startswith(mark):
+            text = f"{words} {text.removeprefix(mark)}"
+    reason = NO_EFFECT.get(path.removesuffix("[]"))
+    return text if reason is None else f"{text} **No effect:** {reason}."
 
 
 def format_default(known: inspect.Field) -> str:

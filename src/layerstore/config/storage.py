@@ -12,7 +12,7 @@ _GONE = (
 
 
 class Cache(Section, frozen=True):
-    """A cache of descriptors. Read, but never used to decide anything: none is needed here."""
+    """A cache of descriptors."""
 
     other_names: ClassVar = {"layerinfo": "blobdescriptor"}
 

@@ -80,8 +80,8 @@ def test_old_names_are_told() -> None:
         "redis",
         "reporting.bugsnag",
         "reporting.newrelic",
-        "notifications.endpoints",
-        "storage.cache.blobdescriptor",
+        "notifications",
+        "storage.cache",
         "storage.maintenance.uploadpurging",
         "validation.enabled",
     }
