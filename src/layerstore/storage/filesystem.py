@@ -29,15 +29,14 @@ from layerstore.storage.driver import (
     FileInfo,
     InvalidOffset,
     InvalidPath,
-    OutOfSpace,
     PathNotFound,
     StorageDriver,
     StorageError,
-    StorageUnavailable,
     check_folder,
     check_path,
 )
 from layerstore.storage.durable import Disk
+from layerstore.storage.failures import failure
 from layerstore.storage.unfinished import PIECE_BYTES, Unfinished
 
 THREADS_MIN: Final = 25
@@ -45,7 +44,6 @@ THREADS_DEFAULT: Final = 100
 CACHED_READ_BYTES_MAX: Final = 128 * 1024
 BATCH_ITEMS: Final = 256
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MISFIT: Final = ABSENT - {errno.ENOENT} | {errno.EEXIST, errno.ENOTEMPTY}
 
 T = TypeVar("T")
@@ -53,18 +51,11 @@ Ts = TypeVarTuple("Ts")
 
 
 def _read_error(error: OSError, path: str) -> StorageError:
-    return PathNotFound(NAME, path) if error.errno in ABSENT else _any_error(error, path)
+    return PathNotFound(NAME, path) if error.errno in ABSENT else failure(NAME, path, error)
 
 
 def _write_error(error: OSError, path: str) -> StorageError:
-    return InvalidPath(NAME, path) if error.errno in _MISFIT else _any_error(error, path)
-
-
-def _any_error(error: OSError, path: str) -> StorageError:
-    if error.errno in _FULL:
-        return OutOfSpace(NAME, path)
-    reason = os.strerror(error.errno) if error.errno else "input or output failed"
-    return StorageUnavailable(NAME, path, reason.lower())
+    return InvalidPath(NAME, path) if error.errno in _MISFIT else failure(NAME, path, error)
 
 
 class FilesystemDriver:
@@ -81,7 +72,7 @@ class FilesystemDriver:
         try:
             self._tree = Tree(self._root)
         except OSError as error:
-            raise _any_error(error, "/") from error
+            raise failure(NAME, "/", error) from error
         self._disk = Disk(self._tree)
         self._unfinished = Unfinished(self._tree, self._disk)
         self._threads = ThreadPoolExecutor(max(maxthreads, THREADS_MIN), "filesystem")

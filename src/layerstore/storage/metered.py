@@ -4,19 +4,20 @@ It refuses paths outside the grammar, tells how long the driver took, and lets n
 operating system through. It holds no state and decides nothing else.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
-from typing import Protocol, TypeVar
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
 
 from layerstore.clock import Clock
 from layerstore.storage.driver import (
     FileInfo,
     StorageDriver,
-    StorageUnavailable,
     check_folder,
     check_path,
 )
+from layerstore.storage.failures import failure
 from layerstore.storage.redirects import UrlStep
 
 T = TypeVar("T")
@@ -28,21 +29,47 @@ class Observe(Protocol):
     def __call__(self, driver: str, action: str, seconds: float) -> None: ...
 
 
-class _Watch:
-    """Counts the seconds while it runs."""
+class _Operation:
+    """One operation under way: counts its seconds, and lets no error of the system through.
 
-    def __init__(self, clock: Clock) -> None:
+    What a client's chunks raise, while it rests, is no error of the storage. A class of its own and
+    not a generator, for it stands around every look at the storage.
+    """
+
+    __slots__ = ("_action", "_clock", "_driver", "_observe", "_path", "_seconds", "_since")
+
+    def __init__(self, driver: str, action: str, path: str, clock: Clock, observe: Observe) -> None:
+        self._driver = driver
+        self._action = action
+        self._path = path
         self._clock = clock
+        self._observe = observe
+        self._seconds = 0.0
         self._since: float | None = None
-        self.seconds = 0.0
 
     def run(self) -> None:
         self._since = self._clock.monotonic()
 
     def rest(self) -> None:
         if self._since is not None:
-            self.seconds += self._clock.monotonic() - self._since
+            self._seconds += self._clock.monotonic() - self._since
             self._since = None
+
+    def __enter__(self) -> Self:
+        self._since = self._clock.monotonic()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        was_running = self._since is not None
+        self.rest()
+        self._observe(self._driver, self._action, self._seconds)
+        if was_running and isinstance(error, OSError):
+            raise failure(self._driver, self._path, error) from None
 
 
 class MeteredDriver:
@@ -60,107 +87,89 @@ class MeteredDriver:
         observe: Observe,
         url_steps: Sequence[UrlStep] = (),
     ) -> None:
+        self.name = driver.name
         self._driver = driver
         self._clock = clock
         self._observe = observe
         self._url_steps = tuple(url_steps)
 
-    @property
-    def name(self) -> str:
-        return self._driver.name
-
-    @contextmanager
-    def _watched(self, action: str) -> Iterator[_Watch]:
-        watch = _Watch(self._clock)
-        watch.run()
-        try:
-            yield watch
-        finally:
-            watch.rest()
-            self._observe(self.name, action, watch.seconds)
-
-    @contextmanager
-    def _named(self, path: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            reason = (error.strerror or "input or output failed").lower()
-            raise StorageUnavailable(self.name, path, reason) from None
+    def _operation(self, action: str, path: str) -> _Operation:
+        return _Operation(self.name, action, path, self._clock, self._observe)
 
     async def get(self, path: str) -> bytes:
         check_path(self.name, path)
-        with self._watched("get"), self._named(path):
+        with self._operation("get", path):
             return await self._driver.get(path)
 
     async def put(
         self, path: str, content: bytes | AsyncIterable[bytes], *, durable: bool = True
     ) -> None:
         check_path(self.name, path)
-        with self._watched("put") as watch:
+        with self._operation("put", path) as watch:
             if not isinstance(content, bytes):
                 content = _resting(content, watch)
             await self._driver.put(path, content, durable=durable)
 
     async def begin(self, path: str) -> None:
         check_path(self.name, path)
-        with self._watched("begin"), self._named(path):
+        with self._operation("begin", path):
             await self._driver.begin(path)
 
     async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
         check_path(self.name, path)
-        with self._watched("append") as watch:
+        with self._operation("append", path) as watch:
             return await self._driver.append(path, at, _resting(chunks, watch))
 
     async def pending(self, path: str) -> int | None:
         check_path(self.name, path)
-        with self._watched("pending"), self._named(path):
+        with self._operation("pending", path):
             return await self._driver.pending(path)
 
     async def finish(self, path: str) -> None:
         check_path(self.name, path)
-        with self._watched("finish"), self._named(path):
+        with self._operation("finish", path):
             await self._driver.finish(path)
 
     async def drop(self, path: str) -> None:
         check_path(self.name, path)
-        with self._watched("drop"), self._named(path):
+        with self._operation("drop", path):
             await self._driver.drop(path)
 
     async def move(self, source: str, target: str, size: int | None = None) -> None:
         check_path(self.name, source)
         check_path(self.name, target)
-        with self._watched("move"), self._named(source):
+        with self._operation("move", source):
             await self._driver.move(source, target, size)
 
     async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         check_path(self.name, path)
-        with self._watched("read") as watch, self._named(path):
+        with self._operation("read", path) as watch:
             async with aclosing(_stepping(self._driver.read(path, start, end), watch)) as steps:
                 async for piece in steps:
                     yield piece
 
     async def stat(self, path: str) -> FileInfo:
         check_folder(self.name, path)
-        with self._watched("stat"), self._named(path):
+        with self._operation("stat", path):
             return await self._driver.stat(path)
 
     async def names(self, folder: str, after: str = "") -> AsyncIterator[str]:
         check_folder(self.name, folder)
-        with self._watched("names") as watch, self._named(folder):
+        with self._operation("names", folder) as watch:
             async with aclosing(_stepping(self._driver.names(folder, after), watch)) as steps:
                 async for name in steps:
                     yield name
 
     async def walk(self, folder: str, after: str = "") -> AsyncIterator[tuple[str, FileInfo]]:
         check_folder(self.name, folder)
-        with self._watched("walk") as watch, self._named(folder):
+        with self._operation("walk", folder) as watch:
             async with aclosing(_stepping(self._driver.walk(folder, after), watch)) as steps:
                 async for file in steps:
                     yield file
 
     async def delete(self, path: str) -> None:
         check_path(self.name, path)
-        with self._watched("delete"), self._named(path):
+        with self._operation("delete", path):
             await self._driver.delete(path)
 
     def file_for(self, path: str) -> Path | None:
@@ -169,7 +178,7 @@ class MeteredDriver:
 
     async def url_for(self, path: str, lifetime_s: int, method: str) -> str | None:
         check_path(self.name, path)
-        with self._watched("url_for"), self._named(path):
+        with self._operation("url_for", path):
             url = await self._driver.url_for(path, lifetime_s, method)
         for step in self._url_steps:
             url = step(path, url)
@@ -179,7 +188,7 @@ class MeteredDriver:
 _: type[StorageDriver] = MeteredDriver
 
 
-async def _resting(chunks: AsyncIterable[bytes], watch: _Watch) -> AsyncGenerator[bytes, None]:
+async def _resting(chunks: AsyncIterable[bytes], watch: _Operation) -> AsyncGenerator[bytes, None]:
     """The same chunks; the watch rests while the next one is awaited."""
     watch.rest()
     async for chunk in chunks:
@@ -189,7 +198,7 @@ async def _resting(chunks: AsyncIterable[bytes], watch: _Watch) -> AsyncGenerato
     watch.run()
 
 
-async def _stepping(steps: AsyncIterator[T], watch: _Watch) -> AsyncGenerator[T, None]:
+async def _stepping(steps: AsyncIterator[T], watch: _Operation) -> AsyncGenerator[T, None]:
     """The same items; the watch runs only while the next one is being found."""
     try:
         async for item in steps:

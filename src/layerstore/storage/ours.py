@@ -27,6 +27,18 @@ def own_folder(root: Path) -> Path:
     return folder
 
 
+def unwritable(root: Path) -> Path | None:
+    """The first of the folders that every push writes in where this process may not write.
+
+    None where it may, and where a folder is not there yet.
+    """
+    content = root / "docker" / "registry" / "v2"
+    for folder in (root, content, content / "blobs", content / "repositories"):
+        if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    return None
+
+
 def kept_secret(root: Path, new_secret: Callable[[int], bytes], new_id: Callable[[], str]) -> str:
     """The secret that all processes on this storage share, as text. Raises OSError."""
     content = kept(root, "secret", lambda: new_secret(SECRET_BYTES).hex().encode(), new_id)
