@@ -5,6 +5,7 @@ joined, once for each process.
 """
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,7 +56,14 @@ from layerstore.storage.driver import StorageDriver, StorageError
 from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver, Observe
-from layerstore.storage.ours import SCHEMA1_KEY, SECRET_BYTES, kept, kept_secret, own_folder
+from layerstore.storage.ours import (
+    SCHEMA1_KEY,
+    SECRET_BYTES,
+    kept,
+    kept_secret,
+    own_folder,
+    unwritable,
+)
 from layerstore.storage.redirects import CloudFront, Redirect, RedirectInvalid, Rewrite, UrlStep
 from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Page
@@ -132,13 +140,17 @@ def settle(config: Config, clock: Clock) -> Config:
 
     Without `http.secret` it is the one that the storage folder keeps, so that sessions outlive the
     server; in memory it is a new one. A missing password file is made. Raises ConfigError where
-    the folder cannot be written or nobody could be let in.
+    the folder cannot be written, though it is not read-only, or nobody could be let in.
     """
     _entrance(config, clock)
     _url_steps(config, clock)
+    folder = storage_folder(config)
+    if folder and (locked := unwritable(folder)):
+        if not config.storage.maintenance.readonly.enabled:
+            raise ConfigError(_may_not_write(locked))
+        folder = None  # nothing is uploaded, so no session needs a secret that lasts
     if config.http.secret:
         return config
-    folder = storage_folder(config)
     try:
         secret = (
             kept_secret(folder, clock.token, clock.new_id)
@@ -149,6 +161,15 @@ def settle(config: Config, clock: Clock) -> Config:
         reason = (error.strerror or "input or output failed").lower()
         raise ConfigError(f"storage.filesystem.rootdirectory: {folder}: {reason}") from error
     return structs.replace(config, http=structs.replace(config.http, secret=secret))
+
+
+def _may_not_write(folder: Path) -> str:
+    found, user, group = folder.stat(), os.geteuid(), os.getegid()
+    return (
+        f"storage.filesystem.rootdirectory: {folder} belongs to user {found.st_uid} and cannot be "
+        f"written by user {user}, as whom this server runs: 'chown -R {user}:{group} {folder}' "
+        f"gives it to that user, or run the server as user {found.st_uid}"
+    )
 
 
 def storage_folder(config: Config) -> Path | None:

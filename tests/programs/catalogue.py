@@ -62,9 +62,20 @@ PROGRAMS: tuple[Program, ...] = (
     Program("buildah", DebianPackage("buildah")),
     Program("skopeo", DebianPackage("skopeo")),
     Program("docker-registry", DebianPackage("docker-registry")),
+    Program(
+        "distribution",
+        GoModule("github.com/distribution/distribution/v3/cmd/registry", "v3.1.1"),
+    ),
     Program("wrk", DebianPackage("wrk")),
     Program("nginx", DebianPackage("nginx"), tells_version=("-v",)),
     Program("openssl", DebianPackage("openssl"), tells_version=("version",)),
+    Program("curl", DebianPackage("curl")),
+    Program("busybox", DebianPackage("busybox"), tells_version=("--help",)),
+    Program("python3", DebianPackage("python3"), place="/usr/bin/python3"),
+    Program("systemd-analyze", DebianPackage("systemd")),
+    Program(
+        "caddy", GoModule("github.com/caddyserver/caddy/v2/cmd/caddy", "v2.11.9"), ("version",)
+    ),
     Program(
         "crane",
         GoModule("github.com/google/go-containerregistry/cmd/crane", "v0.22.1"),

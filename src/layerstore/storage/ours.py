@@ -18,6 +18,7 @@ SCHEMA1_KEY: Final = "schema1-key"
 """The file with the key that this registry signs schema 1 manifests by."""
 
 _OWN_MODE: Final = 0o700
+_WRITE: Final = os.W_OK | os.X_OK
 
 
 def own_folder(root: Path) -> Path:
@@ -33,10 +34,12 @@ def unwritable(root: Path) -> Path | None:
     None where it may, and where a folder is not there yet.
     """
     content = root / "docker" / "registry" / "v2"
-    for folder in (root, content, content / "blobs", content / "repositories"):
-        if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
-            return folder
-    return None
+    folders = (root, content, content / "blobs", content / "repositories")
+    return next((one for one in folders if _may(one, os.F_OK) and not _may(one, _WRITE)), None)
+
+
+def _may(folder: Path, what: int) -> bool:
+    return os.access(folder, what, effective_ids=True)
 
 
 def kept_secret(root: Path, new_secret: Callable[[int], bytes], new_id: Callable[[], str]) -> str:

@@ -1,0 +1,1 @@
+"""Builds the container image: `python -m deploy.image`."""
