@@ -1,4 +1,4 @@
-"""Registry servers for tests: Layerstore itself, and the original (Debian's docker-registry).
+"""Registry servers for tests: Layerstore itself, and the original in both of its versions.
 
 Both are started with the same kind of configuration file, on a free port of the loopback address,
 on a storage folder that the test chooses, so that two of them can share one.
@@ -21,6 +21,12 @@ from tests.processes import Process, accepts, free_port, running
 from tests.programs import need
 
 SECRET = "a secret that servers on one folder share"
+ORIGINALS = {2: "docker-registry", 3: "distribution"}
+"""By their main version: Debian's 2.8.2, and 3.1.1 as built from its module."""
+
+QUIET = {"OTEL_TRACES_EXPORTER": "none"}
+"""Version 3 sends traces to a collector on this machine unless it is told not to."""
+
 Settings = Mapping[str, Any]
 
 
@@ -64,9 +70,11 @@ def original_server(
     *,
     config: Settings | None = None,
     environment: Mapping[str, str] | None = None,
+    version: int = 2,
 ) -> Iterator[Server]:
-    """Debian's `docker-registry serve` on the storage folder `root`; skips where it is missing."""
-    with _serving(need("docker-registry"), root, config or {}, environment) as server:
+    """The original's `serve` on the storage folder `root`; skips where the program is missing."""
+    program = need(ORIGINALS[version])
+    with _serving(program, root, config or {}, {**QUIET, **(environment or {})}) as server:
         yield server
 
 

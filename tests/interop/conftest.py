@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.clients.fixtures import contents, docker, home
-from tests.servers import Server, layerstore_server, original_server
+from tests.servers import ORIGINALS, Server, layerstore_server, original_server
 
 __all__ = ["contents", "docker", "home"]
 
@@ -27,6 +27,17 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ser
     root = tmp_path_factory.mktemp("shared") / "storage"
     with original_server(root) as original, layerstore_server(root) as ours:
         yield ours, original
+
+
+@pytest.fixture(scope="session", params=ORIGINALS, ids=lambda version: f"v{version}")
+def fleet(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Server]]:
+    """Layerstore with two workers, and one version of the original, on a folder of their own."""
+    root = tmp_path_factory.mktemp(f"fleet{request.param}") / "storage"
+    original = original_server(root, version=request.param)
+    with original as theirs, layerstore_server(root, workers=2) as ours:
+        yield ours, theirs
 
 
 @pytest.fixture(params=["ours-to-original", "original-to-ours"])
