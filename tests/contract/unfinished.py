@@ -184,6 +184,26 @@ class Unfinished:
         await driver.drop(PATH)
         await nothing_is_there(driver, PATH)
 
+    async def test_dropping_by_size_takes_only_what_has_exactly_that(
+        self, driver: StorageDriver, another: StorageDriver
+    ) -> None:
+        await driver.begin(PATH)
+        await driver.append(PATH, 0, chunks(b"five."))
+        for size in (0, 4, 6):
+            with pytest.raises(InvalidOffset) as refused:
+                await another.drop(PATH, size)
+            assert refused.value.size == 5
+        assert await driver.pending(PATH) == 5
+        await another.drop(PATH, 5)
+        await nothing_is_there(driver, PATH)
+
+    async def test_dropping_by_size_finds_out_when_there_is_nothing(
+        self, driver: StorageDriver
+    ) -> None:
+        with pytest.raises(InvalidOffset) as refused:
+            await driver.drop(PATH, 0)
+        assert refused.value.size is None
+
     async def test_deleting_a_folder_drops_what_is_unfinished_there(
         self, driver: StorageDriver
     ) -> None:

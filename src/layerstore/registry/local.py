@@ -10,7 +10,7 @@ from layerstore.registry.links import LinkStore
 from layerstore.registry.locks import Locks
 from layerstore.registry.manifests import UNTAGS_AT_ONCE, ManifestStore
 from layerstore.registry.notary import Notary
-from layerstore.registry.paths import MANIFESTS_FOLDER, REPOSITORIES
+from layerstore.registry.paths import MANIFESTS_FOLDER, REPOSITORIES, UPLOADS_FOLDER
 from layerstore.registry.references import ManifestRules
 from layerstore.registry.referrers import Referrers
 from layerstore.registry.repository import Repository
@@ -81,19 +81,30 @@ class LocalRegistry:
         `after` need not exist.
         """
         start = (*after.split("/"), MANIFESTS_FOLDER) if after else ()
-        async for name in self._below((), start):
+        async for name in self._having(MANIFESTS_FOLDER, (), start):
             yield name
 
-    async def _below(self, segments: tuple[str, ...], after: Sequence[str]) -> AsyncIterator[Name]:
+    async def uploading(self) -> AsyncIterator[Name]:
+        """The names under which uploads were begun, lazily, in the same order.
+
+        What never became a repository is among them.
+        """
+        async for name in self._having(UPLOADS_FOLDER, (), ()):
+            yield name
+
+    async def _having(
+        self, mark: str, segments: tuple[str, ...], after: Sequence[str]
+    ) -> AsyncIterator[Name]:
+        """The names below `segments` whose folders hold one called `mark`."""
         if len("/".join(segments)) > NAME_LENGTH_MAX:
             return
         if len(after) > 1:
-            async for name in self._below((*segments, after[0]), after[1:]):
+            async for name in self._having(mark, (*segments, after[0]), after[1:]):
                 yield name
         folder = "/".join((REPOSITORIES, *segments))
         async for child in self._driver.names(folder, after[0] if after else ""):
-            if child == MANIFESTS_FOLDER and is_name("/".join(segments)):
+            if child == mark and is_name("/".join(segments)):
                 yield Name("/".join(segments))
             elif not child.startswith("_"):
-                async for name in self._below((*segments, child), ()):
+                async for name in self._having(mark, (*segments, child), ()):
                     yield name

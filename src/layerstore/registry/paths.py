@@ -36,6 +36,7 @@ BLOBS: Final = f"{PREFIX}/blobs"
 REPOSITORIES: Final = f"{PREFIX}/repositories"
 
 MANIFESTS_FOLDER: Final = "_manifests"
+UPLOADS_FOLDER: Final = "_uploads"
 
 _UPLOAD_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -94,7 +95,7 @@ def referrer_folder(name: Name, subject: Digest, referrer: Digest) -> str:
 
 
 def uploads_folder(name: Name) -> str:
-    return f"{REPOSITORIES}/{name}/_uploads"
+    return f"{REPOSITORIES}/{name}/{UPLOADS_FOLDER}"
 
 
 def upload_folder(name: Name, upload_id: str) -> str:
@@ -251,7 +252,7 @@ def _recognise_in_repository(segments: list[str]) -> Recognised | None:
             return LayerLink(name, TarSum.from_segments(version, algorithm, hexadecimal))
         case ["_manifests", *rest]:
             return _recognise_manifest(name, rest)
-        case ["_uploads", upload_id, *rest] if is_upload_id(upload_id):
+        case [folder, upload_id, *rest] if folder == UPLOADS_FOLDER and is_upload_id(upload_id):
             return _recognise_upload(name, upload_id, rest)
     return None
 

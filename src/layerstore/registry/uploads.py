@@ -8,7 +8,7 @@ whenever in doubt the data is read again.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from layerstore.registry.paths import (
     UploadStarted,
     is_upload_id,
     upload_folder,
+    uploads_folder,
 )
 from layerstore.registry.streams import hashed, pieces
 from layerstore.storage.driver import InvalidOffset, PathNotFound, StorageDriver, StorageError
@@ -228,6 +229,45 @@ class UploadStore:
         if size is None:
             await driver.begin(data)
         return UploadSession(self._rooms, upload_id, _parse_time(started), size or 0)
+
+    async def ids(self) -> AsyncIterator[str]:
+        """The ids of all sessions in byte order, lazily; also of what is only left of one."""
+        async for upload_id in self._rooms.driver.names(uploads_folder(self._rooms.name)):
+            if is_upload_id(upload_id):
+                yield upload_id
+
+    async def last_write(self, upload_id: str) -> datetime | None:
+        """When anything was last written to a session; None when nothing is left of it.
+
+        Where the storage does not tell when unfinished files were written, what is written beside
+        them after each request tells it.
+        """
+        driver, folder = self._rooms.driver, upload_folder(self._rooms.name, upload_id)
+        moments = [info.modified async for _, info in driver.walk(folder)]
+        if moments:
+            return max(moments)
+        try:
+            return (await driver.stat(folder)).modified
+        except PathNotFound:
+            return None
+
+    async def discard(self, upload_id: str, before: datetime) -> bool:
+        """Take away a session, or its remains, to which nothing was written since `before`.
+
+        False, and all of it stays, when something was, or is being written at this moment.
+        """
+        driver, data = self._rooms.driver, UploadData(self._rooms.name, upload_id).path
+        size = await driver.pending(data)
+        moment = await self.last_write(upload_id)
+        if moment is None or moment >= before:
+            return False
+        try:
+            if size is not None:
+                await driver.drop(data, size)
+        except InvalidOffset:
+            return False
+        await driver.delete(upload_folder(self._rooms.name, upload_id))
+        return True
 
 
 def _parse_time(text: bytes) -> datetime:

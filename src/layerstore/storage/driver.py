@@ -121,8 +121,12 @@ class StorageDriver(Protocol):
         Raises PathNotFound when there is neither an unfinished nor a finished file.
         """
 
-    async def drop(self, path: str) -> None:
-        """Take the unfinished file away, with what it costs; absent is no error."""
+    async def drop(self, path: str, size: int | None = None) -> None:
+        """Take the unfinished file away, with what it costs; absent is no error.
+
+        With `size`, raises InvalidOffset, leaving it alone, unless it has exactly that size and
+        nobody is writing to it at that moment; absent is one then (its size None).
+        """
 
     async def move(self, source: str, target: str, size: int | None = None) -> None:
         """Move a finished file: the target is whole or untouched, and replaced.

@@ -184,8 +184,11 @@ class FilesystemDriver:
         check_path(NAME, path)
         await self._reading(path, self._unfinished.finish, path)
 
-    async def drop(self, path: str) -> None:
+    async def drop(self, path: str, size: int | None = None) -> None:
         check_path(NAME, path)
+        if size is not None:
+            await self._reading(path, self._unfinished.drop_resting, path, size)
+            return
         with suppress(PathNotFound):
             await self._reading(path, self._unfinished.drop, path)
 

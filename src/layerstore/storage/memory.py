@@ -120,8 +120,10 @@ class MemoryDriver:
         elif path not in self._files:
             raise PathNotFound(NAME, path)
 
-    async def drop(self, path: str) -> None:
+    async def drop(self, path: str, size: int | None = None) -> None:
         check_path(NAME, path)
+        if size is not None:
+            self._standing_at(path, size)
         self._unfinished.pop(path, None)
 
     async def move(self, source: str, target: str, size: int | None = None) -> None:

@@ -130,10 +130,10 @@ class MeteredDriver:
         with self._operation("finish", path):
             await self._driver.finish(path)
 
-    async def drop(self, path: str) -> None:
+    async def drop(self, path: str, size: int | None = None) -> None:
         check_path(self.name, path)
         with self._operation("drop", path):
-            await self._driver.drop(path)
+            await self._driver.drop(path, size)
 
     async def move(self, source: str, target: str, size: int | None = None) -> None:
         check_path(self.name, source)

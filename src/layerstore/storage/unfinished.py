@@ -128,19 +128,39 @@ class Unfinished:
         with self._tree.folder(parent(path)) as folder:
             os.unlink(last_name(path), dir_fd=folder)
 
+    def drop_resting(self, path: str, size: int) -> None:
+        """Take the file away if it has that size and nobody writes to it; else InvalidOffset."""
+        name = last_name(path)
+        try:
+            with (
+                self._tree.folder(parent(path)) as folder,
+                _held(folder, name, _for_syncing, wait=False) as file,
+            ):
+                found = os.fstat(file).st_size
+                if found != size:
+                    raise InvalidOffset(NAME, path, size, found)
+                os.unlink(name, dir_fd=folder)
+        except BlockingIOError:
+            raise InvalidOffset(NAME, path, size, size) from None
+        except OSError as error:
+            raise _gone(error, path, size) from None
+
 
 def _gone(error: OSError, path: str, at: int) -> OSError | InvalidOffset:
     return InvalidOffset(NAME, path, at) if error.errno in ABSENT else error
 
 
-def _held(folder: int, name: str, opened: Callable[[int, str], Descriptor]) -> Descriptor:
+def _held(
+    folder: int, name: str, opened: Callable[[int, str], Descriptor], *, wait: bool = True
+) -> Descriptor:
     """The file of this name, locked: as long as that lasts, no other writer changes it.
 
-    While waiting for the lock the name may have come to lead to another file, or to none.
+    While waiting for the lock the name may have come to lead to another file, or to none. Who does
+    not wait gets BlockingIOError where another one holds it.
     """
     while True:
         file = opened(folder, name)
-        fcntl.flock(file.number, fcntl.LOCK_EX)
+        fcntl.flock(file.number, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         named = os.lstat(name, dir_fd=folder)
         if os.path.samestat(named, os.fstat(file.number)):
             return file

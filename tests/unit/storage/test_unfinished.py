@@ -191,3 +191,13 @@ def test_a_pipe_in_the_place_of_an_upload_blocks_nobody(files: Unfinished, data:
         files.write(PATH, 0, b"content")
     with pytest.raises(PathNotFound):
         files.move(PATH, "/blob", None)
+
+
+def test_a_file_is_not_taken_away_from_who_writes_to_it(files: Unfinished, data: Path) -> None:
+    with data.open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        with pytest.raises(InvalidOffset):
+            files.drop_resting(PATH, 0)
+        assert data.exists()
+    files.drop_resting(PATH, 0)
+    assert not data.exists()
