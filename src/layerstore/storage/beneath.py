@@ -12,9 +12,10 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 NAME: Final = "filesystem"
 
@@ -65,14 +66,36 @@ _waiting = ctypes.CDLL(None, use_errno=True)
 _at_once = ctypes.PyDLL(None, use_errno=True)
 
 
-def _openat2(library: ctypes.CDLL, folder: int, path: str, how: _OpenHow) -> int:
-    number: int = library.syscall(
-        ctypes.c_long(_SYS_OPENAT2),
-        ctypes.c_int(folder),
-        ctypes.c_char_p(os.fsencode(path)),
-        ctypes.byref(how),
-        ctypes.c_size_t(ctypes.sizeof(how)),
+_OpenAt2: TypeAlias = Callable[[int, int, bytes, _OpenHow, int], int]
+
+
+def _openat2_of(library: ctypes.CDLL) -> _OpenAt2:
+    """The system call (its number, folder, path, how, size of how), arguments declared once."""
+    call = library["syscall"]
+    call.argtypes = (
+        ctypes.c_long,
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.POINTER(_OpenHow),
+        ctypes.c_size_t,
     )
+    call.restype = ctypes.c_int
+    return call
+
+
+_open_waiting: Final = _openat2_of(_waiting)
+_open_at_once: Final = _openat2_of(_at_once)
+_OPEN_HOW_BYTES: Final = ctypes.sizeof(_OpenHow)
+
+
+@cache
+def _how(flags: int, resolve: int) -> _OpenHow:
+    return _OpenHow(flags, 0, resolve)
+
+
+def _openat2(call: _OpenAt2, folder: int, path: str, how: _OpenHow) -> int:
+    name = path.encode("utf-8", "surrogateescape")
+    number = call(_SYS_OPENAT2, folder, name, how, _OPEN_HOW_BYTES)
     if number < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
@@ -147,9 +170,8 @@ class Tree:
         )
 
     def _can_resolve(self, resolve: int) -> bool:
-        how = _OpenHow(LOOK, 0, resolve)
         try:
-            os.close(_openat2(_waiting, self._root.number, ".", how))
+            os.close(_openat2(_open_waiting, self._root.number, ".", _how(LOOK, resolve)))
         except OSError:
             return False
         return True
@@ -162,10 +184,10 @@ class Tree:
         """Open what is there already. A link that leads out is ELOOP."""
         if not self._resolves:
             return self._open_by_segments(path, flags)
-        how = _OpenHow(flags, 0, _BENEATH)
+        how = _how(flags, _BENEATH)
         for _ in range(_OPEN_ATTEMPTS):
             try:
-                return Descriptor(_openat2(_waiting, self._root.number, _relative(path), how))
+                return Descriptor(_openat2(_open_waiting, self._root.number, _relative(path), how))
             except (InterruptedError, BlockingIOError):
                 continue
             except OSError as error:
@@ -181,9 +203,9 @@ class Tree:
         """
         if not self._tells_cached:
             return None
-        how = _OpenHow(flags, 0, _BENEATH | _RESOLVE_CACHED | _RESOLVE_NO_XDEV)
+        how = _how(flags, _BENEATH | _RESOLVE_CACHED | _RESOLVE_NO_XDEV)
         try:
-            return Descriptor(_openat2(_at_once, self._root.number, _relative(path), how))
+            return Descriptor(_openat2(_open_at_once, self._root.number, _relative(path), how))
         except FileNotFoundError:
             raise
         except OSError:

@@ -43,6 +43,7 @@ THREADS_MIN: Final = 25
 THREADS_DEFAULT: Final = 100
 CACHED_READ_BYTES_MAX: Final = 128 * 1024
 BATCH_ITEMS: Final = 256
+_PAGE_BYTES: Final = 4096
 
 _MISFIT: Final = ABSENT - {errno.ENOENT} | {errno.EEXIST, errno.ENOTEMPTY}
 
@@ -303,6 +304,10 @@ def _cached_content(tree: Tree, path: str, start: int, end: int | None) -> bytes
     if opened is None:
         return None
     with opened as file:
+        if start == 0 and end is None:
+            content = _first_page(file)
+            if content is not None:
+                return content
         size = _regular_size(file)
         length = max(0, (size if end is None else min(end, size)) - start)
         if length > CACHED_READ_BYTES_MAX:
@@ -311,6 +316,16 @@ def _cached_content(tree: Tree, path: str, start: int, end: int | None) -> bytes
         if length and os.preadv(file, [buffer], start, os.RWF_NOWAIT) < length:
             return None
         return bytes(buffer)
+
+
+def _first_page(file: int) -> bytes | None:
+    """The whole content of an open file that is smaller than a page, as links are; else None.
+
+    Such a read is never cut short by what is not in memory, so nobody has to ask for the size.
+    """
+    buffer = bytearray(_PAGE_BYTES)
+    length = os.preadv(file, [buffer], 0, os.RWF_NOWAIT)
+    return bytes(memoryview(buffer)[:length]) if length < _PAGE_BYTES else None
 
 
 class _Reading:
