@@ -10,7 +10,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 from zlib import crc32
@@ -19,6 +19,7 @@ from layerstore.clock import Clock
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import Unavailable
 from layerstore.oci.name import Name, Tag
+from layerstore.storage.failures import failure
 
 PLACES: Final = 256
 """Lock files for digests, and as many for tags."""
@@ -31,7 +32,7 @@ _POLL_SECONDS: Final = 0.01
 
 
 class Locks(Protocol):
-    """Exclusive keys. Both raise Unavailable after 10 s of waiting."""
+    """Exclusive keys. Both raise Unavailable after 10 s of waiting, and StorageError."""
 
     def digest(self, name: Name, digest: Digest) -> AbstractAsyncContextManager[None]:
         """Hold one digest in one repository. Never ask for it while holding tags."""
@@ -101,15 +102,40 @@ class FileLocks:
 
     @asynccontextmanager
     async def _flocked(self, kind: str, places: Sequence[int]) -> AsyncIterator[None]:
-        files: list[int] = []
+        files = await self._opened(kind, places)
         try:
-            for place in places:
-                files.append(self._open(kind, place))
-                await self._take(files[-1])
+            for file in files:
+                await self._take(file)
             yield
         finally:
-            for file in reversed(files):
-                os.close(file)
+            _close_all(files)
+
+    async def _opened(self, kind: str, places: Sequence[int]) -> Sequence[int]:
+        """The files, opened off the event loop: a disk that hangs holds up nobody else.
+
+        Raises StorageError, and Unavailable when it takes too long.
+        """
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(None, self._open_all, kind, places)
+        try:
+            await asyncio.wait([opening], timeout=WAIT_SECONDS)
+            if not opening.done():
+                raise _busy()
+            return opening.result()
+        except OSError as error:
+            raise failure("locks", f"/{kind}", error) from error
+        except (Unavailable, asyncio.CancelledError):
+            opening.add_done_callback(_close_late)
+            raise
+
+    def _open_all(self, kind: str, places: Sequence[int]) -> Sequence[int]:
+        files: list[int] = []
+        try:
+            files.extend(self._open(kind, place) for place in places)
+        except OSError:
+            _close_all(files)
+            raise
+        return files
 
     def _open(self, kind: str, place: int) -> int:
         path = self._folder / kind / f"{place:03d}"
@@ -129,8 +155,23 @@ class FileLocks:
                 if self._clock.monotonic() >= deadline:
                     raise _busy() from None
                 await self._clock.sleep(_POLL_SECONDS)
+            except OSError as error:
+                raise failure("locks", "/", error) from error
             else:
                 return
+
+
+def _close_all(files: Sequence[int]) -> None:
+    """Let go of locks; a number is free whatever the system says of it (close(2))."""
+    for file in reversed(files):
+        with suppress(OSError):
+            os.close(file)
+
+
+def _close_late(opening: asyncio.Future[Sequence[int]]) -> None:
+    """Nobody waited for these any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        _close_all(opening.result())
 
 
 def _busy() -> Unavailable:

@@ -232,6 +232,12 @@ class ManifestStore:
 
     async def _untag(self, digest: Digest) -> None:
         """Every tag is asked, a bounded number at once; their names come lazily."""
+        try:
+            await self._untag_side_by_side(digest)
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
+
+    async def _untag_side_by_side(self, digest: Digest) -> None:
         waiting: set[asyncio.Task[bool]] = set()
         async with asyncio.TaskGroup() as group:
             async for tag in self._tags.names():

@@ -5,10 +5,11 @@ descriptor of ours, so that a file which is taken away meanwhile is sent all the
 """
 
 import asyncio
+import logging
 import os
 from typing import Final
 
-from layerstore.oci.errors import BlobUnknown, Unknown
+from layerstore.oci.errors import BlobUnknown, Unavailable, Unknown
 from layerstore.web.message import FileBody
 
 INLINE_BYTES_MAX: Final = 128 * 1024
@@ -20,13 +21,24 @@ HELD_S: Final = 5.0
 HELD_MAX: Final = 256
 """Descriptors held at the same time. Above, a file is named by its path: it was there just now."""
 
+UNREADABLE_RETRY_S: Final = 5
+"""Seconds after which a client may ask again for a file that could not be read."""
+
+_log = logging.getLogger(__name__)
+
 
 def open_checked(body: FileBody) -> int:
-    """A descriptor of the file. BlobUnknown when it is gone, Unknown when its size is another."""
+    """A descriptor of the file.
+
+    Raises BlobUnknown when it is gone, Unknown when its size is another, Unavailable when it cannot
+    be opened now: no descriptor is left, the disk does not answer.
+    """
     try:
         descriptor = os.open(body.path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise BlobUnknown from error
+    except OSError as error:
+        raise _unreadable(body, error) from error
     if os.fstat(descriptor).st_size != body.size:
         os.close(descriptor)
         raise Unknown
@@ -38,11 +50,18 @@ def read_checked(body: FileBody) -> bytes:
     descriptor = open_checked(body)
     try:
         content = os.read(descriptor, body.size + 1)
+    except OSError as error:
+        raise _unreadable(body, error) from error
     finally:
         os.close(descriptor)
     if len(content) != body.size:
         raise Unknown
     return content
+
+
+def _unreadable(body: FileBody, error: OSError) -> Unavailable:
+    _log.error("%s cannot be read: %s", body.path, error.strerror)
+    return Unavailable(message="the storage cannot be used now", retry_after=UNREADABLE_RETRY_S)
 
 
 class HeldFiles:
