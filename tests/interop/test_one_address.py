@@ -61,7 +61,12 @@ def assert_both_hold(fleet: tuple[Server, Server], name: str, content: Content, 
         reader = RegistryReader(server.host, name)
         for tag in tags:
             reader.assert_holds(content, tag)
-        assert reader.tags() == sorted(tags)
+        assert own_tags(reader.tags()) == sorted(tags)
+
+
+def own_tags(tags: list[str]) -> list[str]:
+    """Without the lists of referrers that clients keep where they met the original."""
+    return sorted(tag for tag in tags if not tag.startswith("sha256-"))
 
 
 def assert_neither_holds(fleet: tuple[Server, Server], name: str, *references: str) -> None:
@@ -89,7 +94,7 @@ def test_crane_pushes_pulls_retags_and_deletes(
     assert_both_hold(fleet, repository, content, TAG, "again")
     crane.run("pull", "--format=oci", f"{name}:again", tmp_path / "pulled")
     content.assert_same(Layout(tmp_path / "pulled"))
-    assert sorted(crane.run("ls", name).split()) == sorted([TAG, "again"])
+    assert own_tags(crane.run("ls", name).split()) == sorted([TAG, "again"])
     assert repository in crane.run("catalog", address.host).split()
     crane.run("delete", f"{name}@{content.digest}")
     assert_neither_holds(fleet, repository, TAG, "again", content.digest)
