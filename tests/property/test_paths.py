@@ -9,6 +9,7 @@ from layerstore.registry.paths import (
     BlobData,
     LayerLink,
     LayersKeep,
+    Quarantined,
     Recognised,
     ReferrerLink,
     RevisionLink,
@@ -42,6 +43,7 @@ MEANINGS: st.SearchStrategy[Recognised] = st.one_of(
     st.builds(ReferrerLink, NAMED, DIGESTS, DIGESTS),
     st.builds(UploadData, NAMED, UPLOADS),
     st.builds(UploadStarted, NAMED, UPLOADS),
+    st.builds(Quarantined, DIGESTS, st.integers(0, 2**60)),
     st.builds(UploadHashState, NAMED, UPLOADS, st.just("sha256"), st.integers(0, 2**60)),
 )
 

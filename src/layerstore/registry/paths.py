@@ -17,10 +17,12 @@
             ├── data                                                 UploadData
             ├── startedat                                            UploadStarted
             └── hashstates/<alg>/<offset>                            UploadHashState
+    /layerstore/quarantine/<alg>/<hex>/<number>                      Quarantined
 
 `<hh>` is the first two digits of `<hex>`. Every kind of path is a tuple of what it is about; its
 `path` makes the text, and `recognise` makes the tuple from the text (registry-facts §1.4; the
-referrers and `keep` are ours: decisions 2 and 4). Folders are functions, for walks and removals.
+referrers and `keep` are ours: decisions 2 and 4; so is what lies beside the layout, where nothing
+is served from). Folders are functions, for walks and removals.
 """
 
 import re
@@ -34,6 +36,7 @@ from layerstore.oci.tarsum import TarSum
 PREFIX: Final = "/docker/registry/v2"
 BLOBS: Final = f"{PREFIX}/blobs"
 REPOSITORIES: Final = f"{PREFIX}/repositories"
+QUARANTINE: Final = "/layerstore/quarantine"
 
 MANIFESTS_FOLDER: Final = "_manifests"
 UPLOADS_FOLDER: Final = "_uploads"
@@ -105,6 +108,10 @@ def upload_folder(name: Name, upload_id: str) -> str:
 def blob_folder(digest: Digest) -> str:
     algorithm, _, hexadecimal = digest.partition(":")
     return f"{BLOBS}/{algorithm}/{hexadecimal[:2]}/{hexadecimal}"
+
+
+def quarantine_folder(digest: Digest) -> str:
+    return f"{QUARANTINE}/{_split(digest)}"
 
 
 class BlobData(NamedTuple):
@@ -210,6 +217,17 @@ class UploadHashState(NamedTuple):
         return f"{folder}/hashstates/{self.algorithm}/{self.offset}"
 
 
+class Quarantined(NamedTuple):
+    """Bytes that lay under a digest and are not its own, or were not when they were set aside."""
+
+    digest: Digest
+    number: int
+
+    @property
+    def path(self) -> str:
+        return f"{quarantine_folder(self.digest)}/{self.number}"
+
+
 Recognised: TypeAlias = (
     BlobData
     | LayerLink
@@ -222,17 +240,22 @@ Recognised: TypeAlias = (
     | UploadData
     | UploadStarted
     | UploadHashState
+    | Quarantined
 )
 
 
 def recognise(path: str) -> Recognised | None:
     """What the path is about; None when it is none of the layout's."""
     try:
-        match path.removeprefix(f"{PREFIX}/").split("/") if path.startswith(PREFIX) else ():
-            case ["blobs", algorithm, fan, hexadecimal, "data"] if fan == hexadecimal[:2]:
-                return BlobData(_joined(algorithm, hexadecimal))
-            case ["repositories", *segments]:
+        match path.split("/"):
+            case ["", "docker", "registry", "v2", "blobs", algorithm, fan, hexadecimal, "data"]:
+                if fan == hexadecimal[:2]:
+                    return BlobData(_joined(algorithm, hexadecimal))
+            case ["", "docker", "registry", "v2", "repositories", *segments]:
                 return _recognise_in_repository(segments)
+            case ["", "layerstore", "quarantine", algorithm, hexadecimal, number]:
+                if _is_offset(number):
+                    return Quarantined(_joined(algorithm, hexadecimal), int(number))
     except (DigestInvalid, NameInvalid):
         pass
     return None
@@ -284,7 +307,7 @@ def _recognise_upload(name: Name, upload_id: str, segments: list[str]) -> Recogn
 
 
 def _is_offset(text: str) -> bool:
-    return text.isascii() and text.isdigit() and text == str(int(text)) and len(text) < 20
+    return len(text) < 20 and text.isascii() and text.isdigit() and text == str(int(text))
 
 
 def _split(digest: Digest) -> str:

@@ -65,6 +65,13 @@ class ManifestRules:
     references_max: int = REFERENCES_MAX
     index_depth_max: int = INDEX_DEPTH_MAX
 
+    def wants_child(self, child: Target) -> bool:
+        """Whether this child of an index has to be there."""
+        if isinstance(self.platforms, str):
+            return self.platforms == "all"
+        platform = child.platform
+        return platform is not None and (platform.os, platform.architecture) in self.platforms
+
 
 def pattern_of(expressions: Sequence[str]) -> re.Pattern[str] | None:
     """One pattern that finds any of the expressions; None when there are none."""
@@ -126,7 +133,7 @@ class ReferenceCheck:
 
     async def _absent(self, manifest: Manifest) -> list[RegistryError]:
         blobs = {target.digest for target in manifest.blobs() if not target.may_live_elsewhere}
-        children = {child.digest for child in manifest.children if self._must_be_here(child)}
+        children = {child.digest for child in manifest.children if self._rules.wants_child(child)}
         gate = asyncio.Semaphore(_CHECKS_AT_ONCE)
 
         async def missing(digest: Digest, *, child: bool) -> Digest | None:
@@ -139,13 +146,6 @@ class ReferenceCheck:
             *(missing(digest, child=True) for digest in sorted(children)),
         )
         return [ManifestBlobUnknown(digest) for digest in found if digest is not None]
-
-    def _must_be_here(self, child: Target) -> bool:
-        platforms = self._rules.platforms
-        if isinstance(platforms, str):
-            return platforms == "all"
-        platform = child.platform
-        return platform is not None and (platform.os, platform.architecture) in platforms
 
     async def _check_depth(self, manifest: Manifest) -> None:
         """Indexes in indexes, level by level, each digest once (bug museum 6)."""

@@ -8,6 +8,7 @@ from layerstore.registry.paths import (
     BlobData,
     LayerLink,
     LayersKeep,
+    Quarantined,
     Recognised,
     ReferrerLink,
     RevisionLink,
@@ -29,6 +30,7 @@ ROOT = "/docker/registry/v2"
 REPOSITORY = f"{ROOT}/repositories/library/alpine"
 
 PATHS: list[tuple[Recognised, str]] = [
+    (Quarantined(DIGEST, 2), f"/layerstore/quarantine/sha256/{HEX}/2"),
     (BlobData(DIGEST), f"{ROOT}/blobs/sha256/01/{HEX}/data"),
     (BlobData(OTHER), f"{ROOT}/blobs/sha512/01/{HEX}{HEX}/data"),
     (LayerLink(NAME, DIGEST), f"{REPOSITORY}/_layers/sha256/{HEX}/link"),
