@@ -48,6 +48,13 @@ def accepts(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def accepts_at(path: Path) -> bool:
+    """Whether somebody listens on that socket in the file system."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(str(path)) == 0
+
+
 @contextmanager
 def running(
     command: list[str | Path],

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from tests.processes import Process, accepts, free_port, running
+from tests.processes import Process, accepts, accepts_at, free_port, running
 from tests.programs import need
 
 SECRET = "a secret that servers on one folder share"
@@ -109,11 +109,10 @@ def _serving(
     root.mkdir(parents=True, exist_ok=True)
     whole = overlay(settings(root, port), config)
     configuration.write_text(yaml.safe_dump(whole))
-    speaks_tls = "tls" in whole["http"]
     with running(
         [program, "serve", configuration],
         log=log,
-        ready=lambda: accepts(port) if speaks_tls else _answers(port),
+        ready=lambda: _is_ready(whole["http"], port),
         environment={**_neutral_environment(), **(environment or {})},
     ) as process:
         yield Server(f"127.0.0.1:{port}", process, root, log, configuration)
@@ -121,6 +120,12 @@ def _serving(
 
 def _neutral_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("REGISTRY_")}
+
+
+def _is_ready(http: Settings, port: int) -> bool:
+    if http.get("net") == "unix":
+        return accepts_at(Path(http["addr"]))
+    return accepts(port) if "tls" in http else _answers(port)
 
 
 def _answers(port: int) -> bool:

@@ -147,7 +147,7 @@ def _over_section(
     kind: inspect.StructType, value: Value | None, parts: Sequence[str], variable: _Variable
 ) -> Table:
     table = (value and as_table(kind, value)) or Table({}, variable.name)
-    for length in range(1, len(parts) + 1):
+    for length in range(len(parts), 0, -1):  # private_key_id begins as private_key does
         word = _PART.join(parts[:length])
         for known in kind.fields:
             if known.encode_name.upper() == word:

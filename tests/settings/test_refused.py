@@ -1,0 +1,56 @@
+"""What cannot be done here is refused by `layerstore serve`, by its key and in one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(sys.executable).with_name("layerstore")
+STORED = "storage: {inmemory: }\n"
+
+REFUSED = {
+    "proxy": STORED + "proxy: {remoteurl: 'https://registry-1.docker.io', ttl: 168h}",
+    "storage.gcs": "storage: {gcs: {bucket: b, keyfile: f}}",
+    "storage.azure": "storage: {azure: {accountname: a, container: c}}",
+    "storage.swift": "storage: {swift: {container: c}}",
+    "storage.oss": "storage: {oss: {bucket: b}}",
+    "middleware.registry": STORED + "middleware: {registry: [{name: mine, options: {a: b}}]}",
+    "middleware.repository": STORED + "middleware: {repository: [{name: mine}]}",
+    "middleware.storage[0].options.ipfilteredby": STORED
+    + "middleware: {storage: [{name: cloudfront, options: {ipfilteredby: aws}}]}",
+    "http.tls.ciphersuites": STORED + "http: {tls: {ciphersuites: [TLS_AES_128_GCM_SHA256]}}",
+    "http.tls.letsencrypt": STORED
+    + "http: {tls: {letsencrypt: {cachefile: f, email: e, hosts: [h], directoryurl: d}}}",
+    "http.tls.minimumtls": STORED + "http: {tls: {minimumtls: tls1.0}}",
+    "http.tls.clientauth": STORED + "http: {tls: {clientauth: request-client-cert}}",
+    "http.addr": STORED + "http: {addr: '127.0.0.1:99999'}",
+    "version": "version: 0.2\n" + STORED,
+}
+
+
+def serve(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """A server that is expected to end by itself."""
+    file = folder / "config.yml"
+    file.write_text(text if text.startswith("version") else f"version: 0.1\n{text}")
+    command: list[str | Path] = [PROGRAM, "serve", file]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize("key", REFUSED)
+def test_the_start_is_refused_in_one_line_that_names_the_key(key: str, tmp_path: Path) -> None:
+    ended = serve(tmp_path, REFUSED[key])
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert f"{key}" in line
+
+
+def test_steps_of_the_registry_that_are_disabled_are_left_out(tmp_path: Path) -> None:
+    """The server goes on to its address, where this one ends."""
+    steps = "middleware: {registry: [{name: x, disabled: true}], repository: []}\n"
+    ended = serve(tmp_path, STORED + steps + "http: {net: unix, addr: /nowhere/at/all.sock}")
+    assert "middleware" not in ended.stderr
+    assert "/nowhere/at/all.sock" in ended.stderr
