@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import Final
 
 from layerstore.clock import Clock
 from layerstore.oci.name import NAME_LENGTH_MAX, Name, is_name
@@ -13,6 +15,7 @@ from layerstore.registry.notary import Notary
 from layerstore.registry.paths import MANIFESTS_FOLDER, REPOSITORIES, UPLOADS_FOLDER
 from layerstore.registry.references import ManifestRules
 from layerstore.registry.referrers import Referrers
+from layerstore.registry.remembered import RememberedManifests
 from layerstore.registry.repository import Repository
 from layerstore.registry.revisions import RevisionStore
 from layerstore.registry.signatures import SignatureStore
@@ -20,10 +23,14 @@ from layerstore.registry.tags import TagStore
 from layerstore.registry.uploads import UploadStore
 from layerstore.storage.driver import StorageDriver
 
+REPOSITORIES_KEPT: Final = 256
+"""Repositories whose stores stay put together; they hold no state but their name."""
+
 
 class LocalRegistry:
     """Everything that one storage holds.
 
+    `repository` gives the repository of a name, whether or not it exists yet; it reads nothing.
     `states_since` is when this machine started, for storage that loses what was not synced when
     the machine stops: a hash state from before then is not believed.
     """
@@ -48,12 +55,13 @@ class LocalRegistry:
         self._untags_at_once = untags_at_once
         self._blobs = BlobStore(driver)
         self._links = LinkStore(driver)
+        self._remembered = RememberedManifests()
+        self.repository = lru_cache(REPOSITORIES_KEPT)(self._repository)
 
-    def repository(self, name: Name) -> Repository:
-        """The repository of that name, whether or not it exists yet; reads nothing."""
+    def _repository(self, name: Name) -> Repository:
         driver, links, locks = self._driver, self._links, self._locks
         linked = LinkedBlobs(name, driver, self._blobs, links)
-        revisions = RevisionStore(name, self._blobs, links, self._rules.bytes_max)
+        revisions = RevisionStore(name, self._blobs, links, self._rules.bytes_max, self._remembered)
         tags = TagStore(name, driver, links, locks)
         referrers = Referrers(name, driver, links, revisions, tags)
         manifests = ManifestStore(

@@ -5,7 +5,7 @@ of the original wrote that link below `_layers` by mistake, and such trees are r
 """
 
 import logging
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from layerstore.oci.descriptor import SCHEMA1_SIGNED
 from layerstore.oci.digest import Digest
@@ -15,12 +15,12 @@ from layerstore.oci.name import Name
 from layerstore.registry.blobs import BlobStore
 from layerstore.registry.links import LinkStore
 from layerstore.registry.paths import LayerLink, RevisionLink
+from layerstore.registry.remembered import RememberedManifests, TypedContent
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredManifest:
+class StoredManifest(NamedTuple):
     """A manifest as it was pushed, byte for byte (I7), and the type that it says it is."""
 
     digest: Digest
@@ -42,11 +42,13 @@ class RevisionStore:
         blobs: BlobStore,
         links: LinkStore,
         bytes_max: int = MANIFEST_BYTES_MAX,
+        remembered: RememberedManifests | None = None,
     ) -> None:
         self._name = name
         self._blobs = blobs
         self._links = links
         self._bytes_max = bytes_max
+        self._remembered = remembered or RememberedManifests()
 
     async def linked(self, digest: Digest) -> bool:
         """Whether the repository links to the revision, whatever became of its content."""
@@ -60,22 +62,28 @@ class RevisionStore:
         return await self._misplaced(digest) is not None
 
     async def get(self, digest: Digest) -> StoredManifest | None:
-        """The revision; None when it is not linked here, or its content is gone or unreadable."""
+        """The revision; None when it is not linked here, or its content is gone or damaged."""
         target = await self._links.read(RevisionLink(self._name, digest).path)
         if target is None:
             return await self._misplaced(digest)
+        found = self._remembered.get(target) or await self._read(target)
+        return None if found is None else StoredManifest(digest, *found)
+
+    async def _read(self, target: Digest) -> TypedContent | None:
         content = await self._blobs.get(target)
         if content is None:
             _log.warning("%s links to a manifest whose content is gone: %s", self._name, target)
             return None
-        return self._readable(digest, content)
-
-    def _readable(self, digest: Digest, content: bytes) -> StoredManifest | None:
-        try:
-            return StoredManifest(digest, media_type_of(content), content)
-        except ManifestInvalid as error:
-            _log.warning("%s holds an unreadable manifest %s: %s", self._name, digest, error)
+        if Digest.of(content, target.algorithm) != target:
+            _log.error("%s links to a manifest whose content is damaged: %s", self._name, target)
             return None
+        try:
+            read = TypedContent(media_type_of(content), content)
+        except ManifestInvalid as error:
+            _log.warning("%s holds an unreadable manifest %s: %s", self._name, target, error)
+            return None
+        self._remembered.keep(target, read)
+        return read
 
     async def _misplaced(self, digest: Digest) -> StoredManifest | None:
         """A manifest whose link stands below `_layers`; a layer there is none."""

@@ -87,10 +87,9 @@ def _members(fields: Fields) -> str:
 
 def _value(value: object) -> str:
     """A number as it is, everything else as a JSON string of printable ASCII (but for DEL)."""
-    if isinstance(value, int):
-        return repr(value)
-    text = value if isinstance(value, str) else str(value)
-    return encode_basestring_ascii(cut(text))
+    if isinstance(value, str):
+        return encode_basestring_ascii(value if len(value) <= VALUE_CHARACTERS_MAX else cut(value))
+    return repr(value) if isinstance(value, int) else encode_basestring_ascii(cut(str(value)))
 
 
 def _line(line: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
+
 from layerstore.telemetry.lines import FORMATS, Fields, LineFormat, combined
 
 LEVELS: Final[Mapping[str, int]] = {
@@ -32,8 +34,7 @@ STANDARD_ERROR: Final = 2
 WriteLine = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True, gc=False):
     """A request and its answer, as they are told afterwards.
 
     `sent` is the size of the answer's body, `received` of the request's, both in bytes; `notes`
@@ -107,13 +108,13 @@ class RequestLog:
             "http.response.written": exchange.sent,
             "http.response.duration": f"{exchange.duration_s * 1000:.3f}ms",
         }
-        sometimes = {
-            **exchange.notes,
-            "http.request.referer": exchange.referer,
-            "http.request.contenttype": exchange.content_type,
-            "http.response.contenttype": exchange.response_type,
-        }
-        told.update({name: value for name, value in sometimes.items() if value})
+        told.update({name: value for name, value in exchange.notes.items() if value})
+        if exchange.referer:
+            told["http.request.referer"] = exchange.referer
+        if exchange.content_type:
+            told["http.request.contenttype"] = exchange.content_type
+        if exchange.response_type:
+            told["http.response.contenttype"] = exchange.response_type
         return told
 
 

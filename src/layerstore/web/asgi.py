@@ -120,7 +120,8 @@ class Edge:
         body = self._body(scope, receive)
         request = self._request(scope, body)
         response = await self._response(request, scope)
-        await _finish_reading(body, request)
+        if not body.is_ended:
+            await _finish_reading(body, request)
         if body.is_broken:
             await close(response)
             response = self._refuse(SizeInvalid(message="the body broke off"))
@@ -221,8 +222,7 @@ class Edge:
         body: IncomingBody,
         began: float,
     ) -> Exchange:
-        response = outgoing.response
-        told = dict(request.headers)
+        response, told = outgoing.response, request.header
         query = f"?{request.query}" if request.query else ""
         raw_path = scope.get("raw_path")
         path = raw_path.decode("latin-1") if raw_path else request.path
@@ -231,12 +231,12 @@ class Edge:
             request.id,
             request.method,
             path + query,
-            told.get("host", ""),
+            told("host") or "",
             f"HTTP/{scope['http_version']}",
             request.peer,
-            told.get("user-agent", ""),
-            told.get("referer", ""),
-            told.get("content-type", ""),
+            told("user-agent") or "",
+            told("referer") or "",
+            told("content-type") or "",
             _BROKEN if body.is_broken else response.status,
             next((value for name, value in response.headers if name == "content-type"), ""),
             outgoing.sent,
@@ -280,5 +280,5 @@ async def _finish_reading(body: IncomingBody, request: Request) -> None:
     Who waits for 100 Continue has sent nothing and, asked for more, would begin.
     """
     waits = body.size == 0 and (request.header("expect") or "").lower() == "100-continue"
-    if not waits and not body.is_ended:
+    if not waits:
         await body.discard()

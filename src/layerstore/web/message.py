@@ -4,7 +4,7 @@ No server is named here: `asgi.py` makes a Request from what the server hands ov
 Response. Header names are lower-case in a Request.
 """
 
-from collections.abc import AsyncIterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -65,15 +65,20 @@ class Request:
     scheme: str = "http"
     id: str = ""
     notes: MutableMapping[str, str] = field(default_factory=dict)
+    _first_lines: Mapping[str, str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._first_lines = dict(reversed(self.headers))
 
     def header(self, name: str) -> str | None:
         """The first line of that (lower-case) name."""
-        return next((value for key, value in self.headers if key == name), None)
+        return self._first_lines.get(name)
 
     def joined(self, name: str) -> str | None:
         """All lines of that name as one list (RFC 9110 §5.3); None when there is none."""
-        lines = [value for key, value in self.headers if key == name]
-        return ", ".join(lines) if lines else None
+        if name not in self._first_lines:
+            return None
+        return ", ".join([value for key, value in self.headers if key == name])
 
 
 @dataclass(frozen=True, slots=True)

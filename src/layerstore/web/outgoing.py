@@ -6,14 +6,18 @@ First `prepare`, which may fail and has sent nothing: then another answer takes 
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from layerstore.web.files import INLINE_BYTES_MAX, HeldFiles, read_checked
 from layerstore.web.incoming import Receive
 from layerstore.web.message import FileBody, Response, StreamBody
+
+HEADER_NAMES_KEPT: Final = 128
+"""Names of headers that were found to be such."""
 
 _BODILESS: Final = frozenset({204, 304})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -127,16 +131,28 @@ async def _body(response: Response, files: HeldFiles) -> bytes | _SentFile | _Se
 def _headers(response: Response) -> list[tuple[bytes, bytes]]:
     if not 200 <= response.status <= 599:
         raise AnswerInvalid(f"status {response.status}")
-    headers = [_header(name, value) for name, value in response.headers]
+    _check_values(response.headers)
+    headers = [(_header_name(name), value.encode("latin-1")) for name, value in response.headers]
     if response.status not in _BODILESS:
         headers.append((b"content-length", b"%d" % response.content_length))
     return headers
 
 
-def _header(name: str, value: str) -> tuple[bytes, bytes]:
-    if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
-        raise AnswerInvalid(f"header {name!r}: {value!r}")
-    return name.encode("latin-1"), value.encode("latin-1")
+@lru_cache(HEADER_NAMES_KEPT)
+def _header_name(name: str) -> bytes:
+    if _HEADER_NAME.fullmatch(name) is None:
+        raise AnswerInvalid(f"header {name!r}")
+    return name.encode("latin-1")
+
+
+def _check_values(headers: Sequence[tuple[str, str]]) -> None:
+    """Nearly always all of them are plain, and one look at them together tells."""
+    values = "".join([value for _, value in headers])
+    if values.isascii() and values.isprintable():
+        return
+    for name, value in headers:
+        if _HEADER_VALUE.fullmatch(value) is None:
+            raise AnswerInvalid(f"header {name!r}: {value!r}")
 
 
 async def _promised(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from layerstore.telemetry.logs import (
@@ -90,8 +91,8 @@ def test_the_access_log_can_be_switched_off() -> None:
 
 
 def test_an_error_of_the_client_is_information_and_one_of_ours_is_an_error() -> None:
-    refused = replace(EXCHANGE, status=404, notes={"err.code": "NAME_UNKNOWN"})
-    broken = replace(EXCHANGE, status=500)
+    refused = msgspec.structs.replace(EXCHANGE, status=404, notes={"err.code": "NAME_UNKNOWN"})
+    broken = msgspec.structs.replace(EXCHANGE, status=500)
     assert structured(refused)["level"] == "info"
     assert structured(broken)["level"] == "error"
     for exchange in (refused, broken):
@@ -101,7 +102,7 @@ def test_an_error_of_the_client_is_information_and_one_of_ours_is_an_error() -> 
 @pytest.mark.parametrize(("level", "count"), [("debug", 2), ("info", 2), ("warn", 1), ("error", 1)])
 def test_the_level_decides_which_requests_are_told(level: str, count: int) -> None:
     settings = replace(JSON, level=level)
-    exchanges = [EXCHANGE, replace(EXCHANGE, status=503)]
+    exchanges = [EXCHANGE, msgspec.structs.replace(EXCHANGE, status=503)]
     assert sum(len(written(exchange, settings)[0]) for exchange in exchanges) == count
 
 
