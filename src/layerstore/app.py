@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,6 +68,10 @@ from layerstore.storage.ours import (
 from layerstore.storage.redirects import CloudFront, Redirect, RedirectInvalid, Rewrite, UrlStep
 from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Page
+from layerstore.upkeep.duties import Duty, Upkeep
+from layerstore.upkeep.leftovers import leftover_duties
+from layerstore.upkeep.post import Post
+from layerstore.upkeep.purge import purge_old_uploads
 from layerstore.web.asgi import Limits
 from layerstore.web.message import Request, Response
 from layerstore.web.sockets import AddressInvalid, parse_address
@@ -80,6 +85,7 @@ class App:
 
     api: Api
     driver: StorageDriver
+    upkeep: Upkeep
 
     async def handle(self, request: Request) -> Response:
         """The answer to a request; never raises."""
@@ -90,11 +96,19 @@ class App:
         return self.api.refuse(error)
 
     async def start(self) -> None:
-        """Look at the storage once. One that cannot be reached now may be later: it is reported."""
+        """Look at the storage once, and begin what no request asks for.
+
+        A storage that cannot be reached now may be later: it is reported.
+        """
         try:
             await self.driver.stat("/")
         except StorageError as error:
             _log.error("the storage cannot be used: %s", error.reason)
+        self.upkeep.start()
+
+    async def drain(self) -> None:
+        """Requests may go on; what no request asked for is broken off."""
+        await self.upkeep.stop()
 
     async def stop(self) -> None:
         """Nothing is kept that would have to be written."""
@@ -102,7 +116,8 @@ class App:
 
 def build(config: Config, page: Page, clock: Clock) -> App:
     """The application that a configuration describes. Raises ConfigError, StorageError."""
-    driver = open_driver(config, clock, Metrics(page).storage)
+    inner = _driver(config, clock)
+    driver = _worn(config, inner, clock, Metrics(page).storage)
     notary = open_notary(config, clock)
     registry = _registry(config, driver, clock, notary)
     entrance = _entrance(config, clock)
@@ -114,7 +129,7 @@ def build(config: Config, page: Page, clock: Clock) -> App:
         downgrade=_downgrade(config, notary),
         passes=entrance.passes,
     )
-    return App(api, driver)
+    return App(api, driver, _upkeep(config, inner, registry, clock))
 
 
 def open_registry(config: Config, clock: Clock) -> LocalRegistry:
@@ -183,7 +198,11 @@ def open_driver(config: Config, clock: Clock, observe: Observe = lambda *_: None
 
     Raises ConfigError, StorageError.
     """
-    return MeteredDriver(_driver(config, clock), clock, observe, _url_steps(config, clock))
+    return _worn(config, _driver(config, clock), clock, observe)
+
+
+def _worn(config: Config, driver: StorageDriver, clock: Clock, observe: Observe) -> StorageDriver:
+    return MeteredDriver(driver, clock, observe, _url_steps(config, clock))
 
 
 def _url_steps(config: Config, clock: Clock) -> list[UrlStep]:
@@ -301,8 +320,26 @@ def _registry(config: Config, driver: StorageDriver, clock: Clock, notary: Notar
     )
 
 
+def _upkeep(
+    config: Config, driver: StorageDriver, registry: LocalRegistry, clock: Clock
+) -> Upkeep:
+    """What this process does beside requests; `driver` is the one that no wrapper hides."""
+    folder, purging = storage_folder(config), config.storage.maintenance.uploadpurging
+    duties = leftover_duties(driver) if isinstance(driver, FilesystemDriver) else []
+    if purging.enabled:
+        purge = partial(
+            purge_old_uploads, registry, clock, purging.age, dryrun=purging.dryrun
+        )
+        duties.append(Duty("upload purging", purge, purging.interval))
+    return Upkeep(duties, Post(_locks_folder(folder) / "upkeep" if folder else None), clock)
+
+
 def _locks(folder: Path | None, clock: Clock) -> Locks:
-    return FileLocks(own_folder(folder) / "locks", clock) if folder else ProcessLocks()
+    return FileLocks(_locks_folder(folder), clock) if folder else ProcessLocks()
+
+
+def _locks_folder(folder: Path) -> Path:
+    return own_folder(folder) / "locks"
 
 
 def machine_start() -> datetime | None:

@@ -71,6 +71,7 @@ async def _work(assignment: Assignment) -> int:
         _log.error("the server ended by itself")
         return 1
     server.stop_accepting()
+    await app.drain()
     if not page.draining:
         await clock.sleep(PARTING_S)
     if not await server.drain(assignment.drain_s):

@@ -23,7 +23,7 @@ from threading import Lock
 from typing import Final, TypeVar, TypeVarTuple
 
 from layerstore.clock import Clock
-from layerstore.storage import incoming, ordering
+from layerstore.storage import incoming, ordering, temporaries
 from layerstore.storage.beneath import ABSENT, LOOK, NAME, READ, Descriptor, Tree
 from layerstore.storage.driver import (
     FileInfo,
@@ -35,7 +35,7 @@ from layerstore.storage.driver import (
     check_folder,
     check_path,
 )
-from layerstore.storage.durable import Disk
+from layerstore.storage.durable import OURS, Disk
 from layerstore.storage.failures import failure
 from layerstore.storage.unfinished import PIECE_BYTES, Unfinished
 
@@ -43,6 +43,12 @@ THREADS_MIN: Final = 25
 THREADS_DEFAULT: Final = 100
 CACHED_READ_BYTES_MAX: Final = 128 * 1024
 BATCH_ITEMS: Final = 256
+
+LEFT_AFTER_S: Final = 24 * 60.0 * 60.0
+"""Seconds since its last write after which a temporary file is nobody's."""
+
+SWEEP_REST_S: Final = 0.05
+"""Seconds of rest after each BATCH_ITEMS folders that are looked into for temporary files."""
 _PAGE_BYTES: Final = 4096
 
 _MISFIT: Final = ABSENT - {errno.ENOENT} | {errno.EEXIST, errno.ENOTEMPTY}
@@ -94,6 +100,22 @@ class FilesystemDriver:
         """
         await self._reading("/", incoming.sweep, self._tree)
         await self._reading("/", self._disk.empty_trash)
+
+    async def sweep(self, folder: str) -> int:
+        """Remove temporary files of processes that died, below `folder` and in our own folders.
+
+        Looks into every folder, and rests in between; for upkeep, now and then. The number of files
+        that were removed. Raises StorageUnavailable.
+        """
+        check_folder(NAME, folder)
+        before = self._clock.now().timestamp() - LEFT_AFTER_S
+        removed = 0
+        for place in (OURS, folder):
+            steps = temporaries.sweep(self._tree, place, before)
+            while counts := await self._reading(place, _next_batch, steps):
+                removed += sum(counts)
+                await self._clock.sleep(SWEEP_REST_S)
+        return removed
 
     async def _hop(self, step: Callable[[*Ts], T], *args: *Ts) -> T:
         loop = asyncio.get_running_loop()
