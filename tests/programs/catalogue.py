@@ -87,6 +87,7 @@ PROGRAMS: tuple[Program, ...] = (
         GoModule("github.com/regclient/regclient/cmd/regctl", "v0.11.7"),
         tells_version=("version",),
     ),
+    Program("versitygw", GoModule("github.com/versity/versitygw/cmd/versitygw", "v1.8.0")),
     Program(
         "conformance",
         GoModule(
