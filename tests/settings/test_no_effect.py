@@ -9,7 +9,6 @@ import yaml
 
 from layerstore.config.checks import NO_EFFECT, notices
 from layerstore.config.reference import markdown
-from layerstore.config.tree import Config
 from tests.servers import layerstore_server
 
 SILENT = """
@@ -19,7 +18,6 @@ log:
   hooks: [{type: mail, levels: [panic], options: {to: [errors@example.com]}}]
 storage:
   cache: {blobdescriptor: redis, blobdescriptorsize: 10}
-  maintenance: {uploadpurging: {enabled: true, age: 168h, interval: 24h, dryrun: false}}
 middleware:
   storage:
     - name: redirect
@@ -54,8 +52,7 @@ def test_the_start_tells_everything_that_has_no_effect(tmp_path: Path) -> None:
 
 
 def test_a_server_without_such_keys_tells_nothing(tmp_path: Path) -> None:
-    purging = {"storage": {"maintenance": {"uploadpurging": {"enabled": False}}}}
-    with layerstore_server(tmp_path / "storage", config=purging, workers=1) as server:
+    with layerstore_server(tmp_path / "storage", workers=1) as server:
         assert "no effect" not in server.log.read_text()
 
 
@@ -63,5 +60,5 @@ def test_a_server_without_such_keys_tells_nothing(tmp_path: Path) -> None:
 def test_the_documentation_gives_the_same_reason(key: str) -> None:
     rows = [line for line in markdown().splitlines() if NO_EFFECT[key] in line]
     assert any("**No effect:** " in line for line in rows)
-    told = notices(Config(), {key.replace("[]", "[2]"): "here"})
+    told = notices({key.replace("[]", "[2]"): "here"})
     assert told == [f"{key.replace('[]', '[2]')}: has no effect: {NO_EFFECT[key]} (here)"]
