@@ -163,20 +163,18 @@ def _patterns(config: Config) -> Iterator[str]:
                 yield f"{path}: {expression!r} is no regular expression: {error}"
 
 
-def notices(config: Config, origins: Mapping[str, str]) -> list[str]:
+def notices(origins: Mapping[str, str]) -> list[str]:
     """What is written there and has no effect, or has another name now."""
-    silent = set() if config.storage.maintenance.uploadpurging.enabled else {_PURGING}
     kinds = {path: _PLACE.sub("[]", path) for path in origins}
     return [
         f"{path}: {text} ({origins[path]})"
         for key, text in _NOTICES.items()
         for path, kind in kinds.items()
-        if kind == key and kind not in silent
+        if kind == key
     ]
 
 
 _PLACE: Final = re.compile(r"\[[0-9]+\]")
-_PURGING: Final = "storage.maintenance.uploadpurging"
 _FILTER: Final = "it counts only with ipfilteredby, which is not done here"
 
 NO_EFFECT: Final = {
@@ -195,7 +193,6 @@ NO_EFFECT: Final = {
     "notifications": "this version tells nobody of pushes and pulls",
     "validation.enabled": "validation.disabled decides",
     "metadata": "this version keeps no database",
-    _PURGING: "this version removes no uploads by itself",
 }
 """Keys and sections that are read for the original's sake, or too early, each with the reason.
 

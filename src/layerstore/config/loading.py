@@ -82,9 +82,7 @@ def _read(path: Path | None, environ: Mapping[str, str], *, as_root: bool) -> Lo
         tree = _completed(tree, SYSTEM_FOLDER if as_root else OWN_FOLDER)
     decoded = decode(tree)
     told = (*warnings, *overridden.warnings, *decoded.warnings)
-    return Loaded(
-        decoded.config, (*told, *notices(decoded.config, decoded.origins)), decoded.origins
-    )
+    return Loaded(decoded.config, (*told, *notices(decoded.origins)), decoded.origins)
 
 
 def _with_log_level(tree: Table) -> Table:

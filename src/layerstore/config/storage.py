@@ -44,13 +44,14 @@ class UploadPurging(Section, frozen=True):
     """Whether it is done."""
 
     age: Duration = 7 * 24 * 60 * 60
-    """Time since the last write after which an upload is removed."""
+    """Time since the last write, not since the beginning, after which an upload is removed."""
 
     interval: Duration = 24 * 60 * 60
-    """How often it is looked for such."""
+    """How often it is looked for such; the first time within an hour of the start, and within the
+    interval."""
 
     dryrun: bool = False
-    """Whether they are only told of."""
+    """Whether they are only told of in the log."""
 
 
 class ReadOnly(Section, frozen=True):

@@ -82,7 +82,6 @@ def test_old_names_are_told() -> None:
         "reporting.newrelic",
         "notifications",
         "storage.cache",
-        "storage.maintenance.uploadpurging",
         "validation.enabled",
     }
     assert example("cache-v2").config.log.level == "warn"
