@@ -55,11 +55,13 @@ from layerstore.registry.notary import Notary
 from layerstore.registry.references import ManifestRules, pattern_of
 from layerstore.storage.driver import StorageDriver, StorageError
 from layerstore.storage.filesystem import FilesystemDriver
+from layerstore.storage.leftovers import Leftovers
 from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver, Observe
 from layerstore.storage.ours import (
     SCHEMA1_KEY,
     SECRET_BYTES,
+    is_ours,
     kept,
     kept_secret,
     own_folder,
@@ -68,6 +70,8 @@ from layerstore.storage.ours import (
 from layerstore.storage.redirects import CloudFront, Redirect, RedirectInvalid, Rewrite, UrlStep
 from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Page
+from layerstore.upkeep.check.findings import Report
+from layerstore.upkeep.check.run import Check, Wishes
 from layerstore.upkeep.duties import Duty, Upkeep
 from layerstore.upkeep.leftovers import leftover_duties
 from layerstore.upkeep.post import Post
@@ -138,6 +142,24 @@ def open_registry(config: Config, clock: Clock) -> LocalRegistry:
     Raises ConfigError, StorageError.
     """
     return _registry(config, open_driver(config, clock), clock, open_notary(config, clock))
+
+
+def open_check(config: Config, clock: Clock, wishes: Wishes, report: Report) -> Check:
+    """A look for damage in what the configuration stores, beside a server or without one.
+
+    Keys are taken where this user may make their files without being in the server's way: in a
+    folder of its own. Raises ConfigError, StorageError.
+    """
+    folder = storage_folder(config)
+    return Check(
+        open_driver(config, clock),
+        _locks(folder if folder and is_ours(folder) else None, clock),
+        clock,
+        _rules(config),
+        wishes,
+        report,
+        Leftovers(folder) if folder else None,
+    )
 
 
 def open_notary(config: Config, clock: Clock) -> Notary:
@@ -320,16 +342,12 @@ def _registry(config: Config, driver: StorageDriver, clock: Clock, notary: Notar
     )
 
 
-def _upkeep(
-    config: Config, driver: StorageDriver, registry: LocalRegistry, clock: Clock
-) -> Upkeep:
+def _upkeep(config: Config, driver: StorageDriver, registry: LocalRegistry, clock: Clock) -> Upkeep:
     """What this process does beside requests; `driver` is the one that no wrapper hides."""
     folder, purging = storage_folder(config), config.storage.maintenance.uploadpurging
     duties = leftover_duties(driver) if isinstance(driver, FilesystemDriver) else []
     if purging.enabled:
-        purge = partial(
-            purge_old_uploads, registry, clock, purging.age, dryrun=purging.dryrun
-        )
+        purge = partial(purge_old_uploads, registry, clock, purging.age, dryrun=purging.dryrun)
         duties.append(Duty("upload purging", purge, purging.interval))
     return Upkeep(duties, Post(_locks_folder(folder) / "upkeep" if folder else None), clock)
 

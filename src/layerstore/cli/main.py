@@ -8,6 +8,8 @@ import typer
 
 from layerstore import __version__
 from layerstore.cli import config, health, history, manifest, repository, tag
+from layerstore.cli.check import EPILOG as CHECK_EPILOG
+from layerstore.cli.check import check
 from layerstore.cli.garbage import garbage_collect
 from layerstore.cli.serve import serve
 
@@ -26,6 +28,7 @@ app.command(
     "served."
 )(serve)
 app.command(epilog=health.EPILOG)(health.health)
+app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=history.EPILOG)(history.history)
 app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")

@@ -57,7 +57,7 @@ def on_registry(
     """Do some work on the registry that the options name; a failure ends the command in words."""
 
     async def opened() -> T:
-        return await work(open_registry(_loaded(config, data), SystemClock()))
+        return await work(open_registry(loaded(config, data), SystemClock()))
 
     try:
         return asyncio.run(opened())
@@ -69,7 +69,11 @@ def on_registry(
         fail(f"the storage cannot be used: {error.reason}", EXIT_REFUSED)
 
 
-def _loaded(path: Path | None, data: Path | None) -> Config:
+def loaded(path: Path | None, data: Path | None) -> Config:
+    """The configuration that the options name, if it is one of a storage that others can look into.
+
+    Raises ConfigError.
+    """
     environment = dict(os.environ)
     if data is not None:
         environment["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = str(data)

@@ -43,7 +43,8 @@ class Leftovers:
         return [*self._temporaries(limit), *self._gathering(), *self._trash(limit)]
 
     def _temporaries(self, limit: float) -> Iterator[str]:
-        for folder in ("/docker", OURS):
+        present = [folder for folder in ("/docker", OURS) if (self._root / folder[1:]).is_dir()]
+        for folder in present:
             for place, folders, files, number in os.fwalk(self._root / folder[1:]):
                 here = place.removeprefix(str(self._root))
                 folders[:] = [name for name in folders if f"{here}/{name}" not in (INCOMING, TRASH)]

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from layerstore.storage.durable import write_all
+
 SECRET_BYTES: Final = 32
 """Bytes of a secret that is made."""
 
@@ -36,6 +38,16 @@ def unwritable(root: Path) -> Path | None:
     content = root / "docker" / "registry" / "v2"
     folders = (root, content, content / "blobs", content / "repositories")
     return next((one for one in folders if _may(one, os.F_OK) and not _may(one, _WRITE)), None)
+
+
+def is_ours(root: Path) -> bool:
+    """Whether what this process makes there will not be in the way of whoever made the rest.
+
+    It is not where it may not write, nor as another user than the one to whom the content belongs.
+    """
+    content = root / "docker" / "registry" / "v2"
+    owner = (content if content.is_dir() else root).stat().st_uid
+    return unwritable(root) is None and owner == os.geteuid()
 
 
 def _may(folder: Path, what: int) -> bool:
@@ -69,10 +81,11 @@ def kept(root: Path, name: str, make: Callable[[], bytes], new_id: Callable[[], 
 
 def _write(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        write_all(descriptor, content, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

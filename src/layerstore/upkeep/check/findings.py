@@ -164,7 +164,7 @@ class Desk:
                     return
             except StorageError as error:
                 text = f"{finding.text}; mending failed: {error.reason}"
-                finding = replace(finding, text=text, mend=None)
+                finding = replace(finding, text=text, repair="", mend=None)
             else:
                 finding = replace(finding, is_mended=True)
         self.report(finding)
