@@ -22,9 +22,17 @@ from layerstore.cli.assignment import READY, Assignment, decoded
 from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock
 from layerstore.config import Config
-from layerstore.telemetry.logs import Exchange, LogSettings, RequestLog, log_program
+from layerstore.telemetry.logs import (
+    STANDARD_ERROR,
+    STANDARD_OUTPUT,
+    Exchange,
+    GatheringWriter,
+    LogSettings,
+    RequestLog,
+    log_program,
+)
 from layerstore.telemetry.metrics import Metrics
-from layerstore.telemetry.page import Counter, Page
+from layerstore.telemetry.page import Page
 from layerstore.web.asgi import Edge
 from layerstore.web.proxies import proxies
 
@@ -50,10 +58,11 @@ async def _work(assignment: Assignment) -> int:
     app = build(config, page, clock)
     stop = _stop_requested(assignment.control)
     await app.start()
+    teller = _Teller(assignment.log, page, asyncio.get_running_loop())
     edge = Edge(
         app.handle,
         app.refuse,
-        _Teller(assignment.log, page),
+        teller,
         clock,
         draining=lambda: page.draining,
         unwell=lambda: page.unhealthy or page.switched_off,
@@ -78,6 +87,7 @@ async def _work(assignment: Assignment) -> int:
         _log.warning("transfers that took longer than %g s are cut", assignment.drain_s)
         await server.cut()
     await app.stop()
+    teller.flush()
     return 0
 
 
@@ -108,27 +118,20 @@ def _parent_gone(loop: asyncio.AbstractEventLoop, control: int, stop: asyncio.Ev
 class _Teller:
     """Counts finished requests and logs them."""
 
-    def __init__(self, log: LogSettings, page: Page) -> None:
-        self._log = RequestLog(log)
-        self._page = page
+    def __init__(self, log: LogSettings, page: Page, loop: asyncio.AbstractEventLoop) -> None:
+        self._lines = GatheringWriter(STANDARD_ERROR, loop)
+        self._access_lines = GatheringWriter(STANDARD_OUTPUT, loop)
+        self._log = RequestLog(log, self._lines, self._access_lines)
         self._metrics = Metrics(page)
 
     def __call__(self, exchange: Exchange) -> None:
-        page = self._page
-        page.count(Counter.REQUESTS)
-        page.count(_BY_CLASS[exchange.status // 100])
-        page.count(Counter.BYTES_RECEIVED, exchange.received)
-        page.count(Counter.BYTES_SENT, exchange.sent)
         self._metrics.request(exchange)
         self._log(exchange)
 
-
-_BY_CLASS: Final = {
-    2: Counter.RESPONSES_2XX,
-    3: Counter.RESPONSES_3XX,
-    4: Counter.RESPONSES_4XX,
-    5: Counter.RESPONSES_5XX,
-}
+    def flush(self) -> None:
+        """Write the lines that are still to be written."""
+        self._lines.flush()
+        self._access_lines.flush()
 
 
 def _flush_and_leave(code: int) -> None:

@@ -5,8 +5,10 @@ A request is told once, after its answer: as one structured line, and, unless
 (registry-facts §3.2, `log.*`). This is on the path of every request and must stay cheap.
 """
 
+import asyncio
 import logging
 import os
+import select
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -148,14 +150,47 @@ def line_writer(descriptor: int) -> WriteLine:
     """Writes each line with one call, so that the lines of several processes do not mix."""
 
     def write(line: str) -> None:
-        data = line.encode("ascii", "backslashreplace") + b"\n"
-        try:
-            while data:
-                data = data[os.write(descriptor, data) :]
-        except OSError:
-            return  # nobody reads the log any more; serving goes on
+        _write_all(descriptor, line.encode("ascii", "backslashreplace") + b"\n")
 
     return write
+
+
+class GatheringWriter:
+    """A WriteLine for the event loop: the lines of one of its turns are written together.
+
+    With as many calls as keep the lines of several processes apart: a pipe takes up to PIPE_BUF
+    bytes whole. Whoever ends the loop calls `flush`.
+    """
+
+    def __init__(self, descriptor: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._descriptor = descriptor
+        self._loop = loop
+        self._lines: list[bytes] = []
+
+    def __call__(self, line: str) -> None:
+        if not self._lines:
+            self._loop.call_soon(self.flush)
+        self._lines.append(line.encode("ascii", "backslashreplace") + b"\n")
+
+    def flush(self) -> None:
+        """Write what has gathered."""
+        lines, self._lines = self._lines, []
+        gathered = b""
+        for line in lines:
+            if gathered and len(gathered) + len(line) > select.PIPE_BUF:
+                _write_all(self._descriptor, gathered)
+                gathered = b""
+            gathered += line
+        if gathered:
+            _write_all(self._descriptor, gathered)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        return  # nobody reads the log any more; serving goes on
 
 
 def _message(exchange: Exchange) -> str:

@@ -52,7 +52,7 @@ if _END > FIGURES:
 
 _HANDLER: Final = {name: place for place, name in enumerate(_HANDLERS)}
 _METHOD: Final = {name: place for place, name in enumerate(_METHODS)}
-_CODE: Final = {name: place for place, name in enumerate(_CODES)}
+_CODE_OF_STATUS: Final = {int(name): place for place, name in enumerate(_CODES[:-1])}
 _ACTION: Final = {name: place for place, name in enumerate(_ACTIONS)}
 
 
@@ -64,12 +64,14 @@ class Metrics:
 
     def request(self, exchange: Exchange) -> None:
         """One request was answered."""
-        page, handler = self._page, _HANDLER[handler_of(exchange.uri)]
+        add, handler = self._page.add, _HANDLER[handler_of(exchange.uri)]
         method = _METHOD.get(exchange.method, len(_METHODS) - 1)
-        code = _CODE.get(str(exchange.status), len(_CODES) - 1)
-        page.add(_REQUESTS + (handler * len(_METHODS) + method) * len(_CODES) + code, 1)
-        page.add(_RECEIVED + handler, exchange.received)
-        page.add(_SENT + handler, exchange.sent)
+        code = _CODE_OF_STATUS.get(exchange.status, len(_CODES) - 1)
+        add(_REQUESTS + (handler * len(_METHODS) + method) * len(_CODES) + code, 1)
+        if exchange.received:
+            add(_RECEIVED + handler, exchange.received)
+        if exchange.sent:
+            add(_SENT + handler, exchange.sent)
         self._time(_DURATIONS + handler * _HISTOGRAM, exchange.duration_s)
 
     def storage(self, driver: str, action: str, seconds: float) -> None:

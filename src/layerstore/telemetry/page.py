@@ -27,19 +27,6 @@ _WORD: Final = 8
 _MAGIC: Final = int.from_bytes(b"lyrstor1", "little")
 
 
-class Counter(IntEnum):
-    """What a worker counts from its start; a sum never goes back."""
-
-    REQUESTS = 0
-    RESPONSES_2XX = auto()
-    RESPONSES_3XX = auto()
-    RESPONSES_4XX = auto()
-    RESPONSES_5XX = auto()
-    BYTES_RECEIVED = auto()
-    BYTES_SENT = auto()
-    BODIES_BROKEN = auto()
-
-
 class _Head(IntEnum):
     MAGIC = 0
     SLOTS = auto()
@@ -49,10 +36,7 @@ class _Head(IntEnum):
 
 
 _HEAD_WORDS: Final = 8
-_NAMED_WORDS: Final = 32
-"""Room for the counters that have names, so that more can be added."""
-_COUNTER_WORDS: Final = _NAMED_WORDS + FIGURES
-_SLOT_WORDS: Final = _COUNTER_WORDS + UPLOAD_BUCKETS
+_SLOT_WORDS: Final = FIGURES + UPLOAD_BUCKETS
 
 
 class PageInvalid(Exception):
@@ -67,8 +51,8 @@ class Page:
         self._slots = self._words[_Head.SLOTS]
         if not 0 <= slot < self._slots:
             raise IndexError(f"slot {slot} of {self._slots}")
-        self._counters = _HEAD_WORDS + (1 + slot) * _SLOT_WORDS
-        self._uploads = self._counters + _COUNTER_WORDS
+        self._figures = _HEAD_WORDS + (1 + slot) * _SLOT_WORDS
+        self._uploads = self._figures + FIGURES
 
     @classmethod
     def private(cls) -> "Page":
@@ -133,20 +117,11 @@ class Page:
 
     def add(self, figure: int, amount: int) -> None:
         """Add to a figure of this process."""
-        self._words[self._counters + _NAMED_WORDS + figure] += amount
+        self._words[self._figures + figure] += amount
 
     def figure(self, figure: int) -> int:
         """The sum over all workers, those that are gone too."""
-        at = _NAMED_WORDS + figure
-        return sum([self._words[slot + at] for slot in self._all_slots()])
-
-    def count(self, counter: Counter, amount: int = 1) -> None:
-        """Add to a counter of this process."""
-        self._words[self._counters + counter] += amount
-
-    def total(self, counter: Counter) -> int:
-        """The sum over all workers, those that are gone too."""
-        return sum(self._words[at + counter] for at in self._all_slots())
+        return sum([self._words[slot + figure] for slot in self._all_slots()])
 
     def upload_began(self, client: str) -> None:
         """One more upload of this client is open in this process."""
@@ -159,13 +134,13 @@ class Page:
 
     def uploads(self, client: str) -> int:
         """How many uploads of this client are open in all workers."""
-        at = _COUNTER_WORDS + _bucket(client)
+        at = FIGURES + _bucket(client)
         return sum(self._words[slot + at] for slot in self._all_slots())
 
     def fold(self, slot: int) -> None:
         """The worker of that slot is gone: keep what it counted, forget what it held open."""
         gone, of = _HEAD_WORDS, _HEAD_WORDS + (1 + slot) * _SLOT_WORDS
-        for counter in range(_COUNTER_WORDS):
+        for counter in range(FIGURES):
             self._words[gone + counter] += self._words[of + counter]
         for word in range(_SLOT_WORDS):
             self._words[of + word] = 0

@@ -1,8 +1,10 @@
 """What is written down about requests and by the program, and at which level."""
 
+import asyncio
 import json
 import logging
 import os
+import select
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from layerstore.telemetry.logs import (
     TRACEBACK_LINES_MAX,
     Exchange,
+    GatheringWriter,
     LineHandler,
     LogSettings,
     RequestLog,
@@ -166,3 +169,34 @@ def test_a_log_that_nobody_reads_stops_nothing() -> None:
     os.close(reading)
     line_writer(writing)("a line")
     os.close(writing)
+
+
+def test_the_lines_of_one_turn_are_written_together_and_none_is_torn() -> None:
+    """Each call to the system takes whole lines, no more than a pipe takes at once."""
+    reading, writing = os.pipe()
+    lines = [f"{number:03}" + "x" * 997 for number in range(10)]
+
+    async def work() -> list[bytes]:
+        writer = GatheringWriter(writing, asyncio.get_running_loop())
+        for line in lines:
+            writer(line)
+        assert not select.select([reading], [], [], 0)[0]
+        await asyncio.sleep(0)
+        return os.read(reading, 65_536).splitlines()
+
+    assert asyncio.run(work()) == [line.encode() for line in lines]
+    os.close(reading)
+    os.close(writing)
+
+
+def test_what_has_gathered_is_written_when_the_loop_ends(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    loop = asyncio.new_event_loop()
+    writer = GatheringWriter(descriptor, loop)
+    writer("a line")
+    writer.flush()
+    writer.flush()
+    loop.close()
+    os.close(descriptor)
+    assert path.read_bytes() == b"a line\n"
