@@ -11,6 +11,8 @@ from layerstore.cli import config, health, history, manifest, repository, tag
 from layerstore.cli.check import EPILOG as CHECK_EPILOG
 from layerstore.cli.check import check
 from layerstore.cli.garbage import garbage_collect
+from layerstore.cli.purge_uploads import EPILOG as PURGE_EPILOG
+from layerstore.cli.purge_uploads import purge_uploads
 from layerstore.cli.serve import serve
 
 app = typer.Typer(
@@ -34,6 +36,7 @@ app.add_typer(repository.app, name="repository")
 app.add_typer(tag.app, name="tag")
 app.add_typer(manifest.app, name="manifest")
 app.add_typer(config.app, name="config")
+app.command(epilog=PURGE_EPILOG)(purge_uploads)
 app.command(hidden=True)(garbage_collect)
 
 

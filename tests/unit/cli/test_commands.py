@@ -147,6 +147,7 @@ def test_a_storage_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("config", "check"),
         ("config", "show"),
         ("history",),
+        ("purge-uploads",),
         ("repository", "list"),
         ("repository", "delete"),
         ("tag", "list"),
