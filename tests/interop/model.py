@@ -22,6 +22,8 @@ class Document:
 class Held:
     """What one repository holds."""
 
+    kept: set[str]
+    """What content is kept under, in all repositories together."""
     links: dict[str, str] = field(default_factory=dict)
     """Digests that blobs are asked for by, and what they are kept under."""
     revisions: dict[str, Document] = field(default_factory=dict)
@@ -35,6 +37,10 @@ class Held:
     def link(self, digest: str, target: str) -> None:
         self.links[digest] = target
         self.had_blobs = True
+
+    def sees(self, digest: str) -> bool:
+        """A link may lead to what is not there: see `Peer.mounted`."""
+        return self.links.get(digest) in self.kept
 
     def put(self, digest: str, document: Document, tag: str | None, *, noted: bool) -> None:
         self.revisions[digest] = document

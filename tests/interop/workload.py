@@ -54,9 +54,13 @@ class Peer:
         kept = digest if self.is_ours else digest_of(content)
         return {digest: kept, kept: kept}
 
-    def mounted(self, digest: str, target: str) -> dict[str, str]:
-        """The original mounts what the digest leads to, not the digest ("sha384 and sha512")."""
-        return {digest: target} if self.is_ours else {target: target}
+    def mounted(self, digest: str, target: str) -> str:
+        """Where a mounted link leads: the original's own form of sha512 does not survive it."""
+        return target if self.is_ours else digest
+
+    def deletes_blob(self, held: Held, digest: str) -> bool:
+        """A link that leads nowhere can be deleted here, and not there."""
+        return digest in held.links if self.is_ours else held.sees(digest)
 
     def shown(self, digest: str, target: str) -> str:
         """Docker-Content-Digest of a blob ("Headers of answers")."""
@@ -98,7 +102,8 @@ class Workload:
             self._delete_tag,
             self._delete_blob,
         )
-        self.held = {f"{name}/of-{seed}": Held() for name in REPOSITORIES}
+        kept: set[str] = set()
+        self.held = {f"{name}/of-{seed}": Held(kept) for name in REPOSITORIES}
         self.done: list[str] = []
         """What was done, for a person who reads of a failure."""
 
@@ -195,6 +200,7 @@ class Workload:
         for linked, target in peer.links(content, digest).items():
             self._contents[linked] = content
             self.held[session.repository].link(linked, target)
+            self.held[session.repository].kept.add(target)
 
     def _commit_something_else(self) -> None:
         session = self._session()
@@ -217,11 +223,11 @@ class Workload:
         digest = self._any_blob()
         query = f"mount={digest}&from={source}"
         peer, answer = self._ask("POST", f"/v2/{repository}/blobs/uploads/?{query}")
-        target = self.held[source].links.get(digest)
-        self._expect(202 if target is None else 201, answer)
-        if target is not None:
-            for linked, leads in peer.mounted(digest, target).items():
-                self.held[repository].link(linked, leads)
+        is_there = self.held[source].sees(digest)
+        self._expect(201 if is_there else 202, answer)
+        if is_there:
+            target = self.held[source].links[digest]
+            self.held[repository].link(digest, peer.mounted(digest, target))
 
     def _any_blob(self) -> str:
         if not self._contents:
@@ -282,7 +288,7 @@ class Workload:
     ) -> None:
         held = self.held[repository]
         named = {*blobs, *([whole["config"]["digest"]] if "config" in whole else [])}
-        is_complete = named <= held.links.keys() and set(manifests) <= held.revisions.keys()
+        is_complete = all(map(held.sees, named)) and set(manifests) <= held.revisions.keys()
         subject = whole["subject"]["digest"] if "subject" in whole else None
         document = Document(whole["mediaType"], json.dumps(whole).encode(), subject)
         digest = digest_of(document.content)
@@ -314,7 +320,7 @@ class Workload:
         held, whole = self.held[repository], json.loads(document.content)
         blobs = [*whole.get("layers", []), *([whole["config"]] if "config" in whole else [])]
         children = whole.get("manifests", [])
-        return all(each["digest"] in held.links for each in blobs) and all(
+        return all(held.sees(each["digest"]) for each in blobs) and all(
             each["digest"] in held.revisions for each in children
         )
 
@@ -339,10 +345,12 @@ class Workload:
 
     def _delete_blob(self) -> None:
         repository, digest = self._repository(), self._any_blob()
-        links = self.held[repository].links
-        _, answer = self._ask("DELETE", f"/v2/{repository}/blobs/{digest}")
-        self._expect(202 if digest in links else 404, answer)
-        links.pop(digest, None)
+        held = self.held[repository]
+        peer, answer = self._ask("DELETE", f"/v2/{repository}/blobs/{digest}")
+        is_deleted = peer.deletes_blob(held, digest)
+        self._expect(202 if is_deleted else 404, answer)
+        if is_deleted:
+            del held.links[digest]
 
     # everything
 
@@ -361,7 +369,7 @@ class Workload:
         for digest, content in self._contents.items():
             for method in ("GET", "HEAD"):
                 _, answer = self._ask(method, f"/v2/{repository}/blobs/{digest}", of=[peer])
-                self._expect(200 if digest in held.links else 404, answer)
+                self._expect(200 if held.sees(digest) else 404, answer)
                 if answer.status == 200:
                     shown = peer.shown(digest, held.links[digest])
                     _same(answer, method, content, shown)
