@@ -55,6 +55,10 @@ TESTS: Mapping[str, str] = {
     f"{SETTINGS}test_middleware.py::test_cloudfront_gets_urls_that_are_signed_and_end": """
         middleware.storage[].options.baseurl middleware.storage[].options.privatekey
         middleware.storage[].options.keypairid middleware.storage[].options.duration""",
+    f"{SETTINGS}test_purging.py::test_old_uploads_go_unless_it_is_a_dry_run_or_switched_off_or_"
+    "they_are_young": """
+        storage.maintenance.uploadpurging.enabled storage.maintenance.uploadpurging.age
+        storage.maintenance.uploadpurging.interval storage.maintenance.uploadpurging.dryrun""",
     f"{WIRE}test_redirects.py::test_a_blob_is_fetched_where_the_step_says": """
         storage.redirect.disable""",
     f"{SETTINGS}test_health.py::test_a_url_a_port_and_a_file_are_looked_at_as_they_are_written": """
