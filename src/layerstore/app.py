@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import structs
 
+from layerstore import __version__
 from layerstore.api.admission import PageGate
 from layerstore.api.calls import IssueToken
 from layerstore.api.dispatch import Api
@@ -29,7 +30,7 @@ from layerstore.auth.token import TokenAuthority, TokenSettings
 from layerstore.clock import Clock
 from layerstore.config import Config, ConfigError
 from layerstore.config.auth import Token
-from layerstore.config.drivers import StorageMiddleware
+from layerstore.config.drivers import S3, StorageMiddleware
 from layerstore.config.health import HttpHealth, TcpHealth
 from layerstore.debug.checks import (
     TIMEOUT_DEFAULT_S,
@@ -58,6 +59,7 @@ from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.leftovers import Leftovers
 from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver, Observe
+from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.ours import (
     SCHEMA1_KEY,
     SECRET_BYTES,
@@ -68,6 +70,9 @@ from layerstore.storage.ours import (
     unwritable,
 )
 from layerstore.storage.redirects import CloudFront, Redirect, RedirectInvalid, Rewrite, UrlStep
+from layerstore.storage.s3.address import DEFAULT_REGION, AddressUnusable, Place
+from layerstore.storage.s3.bucket import NewObjects
+from layerstore.storage.s3.opened import S3Settings, open_s3
 from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Page
 from layerstore.upkeep.check.findings import Report
@@ -82,6 +87,11 @@ from layerstore.web.sockets import AddressInvalid, parse_address
 
 _log = logging.getLogger(__name__)
 
+_NO_CONDITIONS: Final = (
+    "this store does not keep the conditions of writes (If-Match, If-None-Match): several "
+    "instances of this registry on it are unsafe, for two of them may write one upload"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -90,6 +100,7 @@ class App:
     api: Api
     driver: StorageDriver
     upkeep: Upkeep
+    store: ObjectStoreDriver | None = None
 
     async def handle(self, request: Request) -> Response:
         """The answer to a request; never raises."""
@@ -106,6 +117,8 @@ class App:
         """
         try:
             await self.driver.stat("/")
+            if self.store is not None and not await self.store.start():
+                _log.warning(_NO_CONDITIONS)
         except StorageError as error:
             _log.error("the storage cannot be used: %s", error.reason)
         self.upkeep.start()
@@ -115,7 +128,9 @@ class App:
         await self.upkeep.stop()
 
     async def stop(self) -> None:
-        """Nothing is kept that would have to be written."""
+        """Give connections back. Nothing is kept that would have to be written."""
+        if self.store is not None:
+            await self.store.close()
 
 
 def build(config: Config, page: Page, clock: Clock) -> App:
@@ -133,7 +148,8 @@ def build(config: Config, page: Page, clock: Clock) -> App:
         downgrade=_downgrade(config, notary),
         passes=entrance.passes,
     )
-    return App(api, driver, _upkeep(config, inner, registry, clock))
+    store = inner if isinstance(inner, ObjectStoreDriver) else None
+    return App(api, driver, _upkeep(config, inner, registry, clock), store)
 
 
 def open_registry(config: Config, clock: Clock) -> LocalRegistry:
@@ -291,8 +307,60 @@ def _driver(config: Config, clock: Clock) -> StorageDriver:
             return FilesystemDriver(folder, clock, storage.filesystem.maxthreads)
         case "inmemory":
             return MemoryDriver(clock)
+        case "s3" if storage.s3 is not None:
+            return _s3_driver(storage.s3, clock, worker_count(config))
         case other:
-            raise ConfigError(f"storage.{other}: this version stores in filesystem or inmemory")
+            raise ConfigError(f"storage.{other}: this version stores in filesystem, inmemory or s3")
+
+
+def worker_count(config: Config) -> int:
+    """`http.workers`, or as many as there are cores; memory that one process has serves one."""
+    if config.storage.driver == "inmemory":
+        return 1
+    return config.http.workers or len(os.sched_getaffinity(0))
+
+
+def _s3_driver(s3: S3, clock: Clock, workers: int) -> ObjectStoreDriver:
+    place = Place(
+        bucket=s3.bucket,
+        region=s3.region or DEFAULT_REGION,
+        endpoint=s3.regionendpoint,
+        path_style=bool(s3.regionendpoint) if s3.forcepathstyle is None else s3.forcepathstyle,
+        secure=s3.secure,
+        dual_stack=s3.usedualstack,
+        fips=s3.usefipsendpoint,
+        accelerate=s3.accelerate,
+    )
+    settings = S3Settings(
+        place,
+        redirect_endpoint=s3.redirectendpoint,
+        access_key=s3.accesskey,
+        secret_key=s3.secretkey,
+        new_objects=_new_objects(s3),
+        verify=not s3.skipverify,
+        user_agent=" ".join(filter(None, (f"layerstore/{__version__}", s3.useragent))),
+        root=s3.rootdirectory,
+        buffers=s3.buffers // workers,
+        part_bytes=s3.chunksize,
+        whole_copy_bytes_max=s3.multipartcopythresholdsize,
+        copied_part_bytes=s3.multipartcopychunksize,
+        copied_parts_at_once=s3.multipartcopymaxconcurrency,
+    )
+    try:
+        return open_s3(settings, clock)
+    except AddressUnusable as error:
+        raise ConfigError(f"storage.s3: {error}") from error
+
+
+def _new_objects(s3: S3) -> NewObjects:
+    """What a store does anyway is not told: not every store knows the words for it."""
+    encryption = ("aws:kms" if s3.keyid else "AES256") if s3.encrypt else ""
+    return NewObjects(
+        encryption=encryption,
+        key_id=s3.keyid if s3.encrypt else "",
+        storage_class="" if s3.storageclass in ("STANDARD", "NONE") else s3.storageclass,
+        acl="" if s3.objectacl == "private" else s3.objectacl,
+    )
 
 
 def _given_key(path: Path) -> PrivateKey:

@@ -4,7 +4,6 @@ Knows the settings and the assignment; starts nothing, and opens nothing but the
 writes into the parent's private folder.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,13 +18,6 @@ from layerstore.telemetry.logs import LogSettings
 
 DRAIN_DEFAULT_S: Final = 30.0
 """Seconds that running transfers may take at the end, where `http.draintimeout` is 0."""
-
-
-def worker_count(config: Config) -> int:
-    """`http.workers`, or as many as there are cores; memory that one process has serves one."""
-    if config.storage.driver == "inmemory":
-        return 1
-    return config.http.workers or len(os.sched_getaffinity(0))
 
 
 def log_settings(config: Config, fields: Mapping[str, str]) -> LogSettings:

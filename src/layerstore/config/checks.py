@@ -8,12 +8,15 @@ from msgspec import structs
 
 from layerstore.auth.access import AuthorityUnusable
 from layerstore.auth.policies import checked_rules
+from layerstore.config.drivers import S3
 from layerstore.config.http import Http
 from layerstore.config.tree import Config
+from layerstore.storage.objects.sizes import PART_BYTES_MAX, PART_BYTES_MIN
+from layerstore.storage.s3.address import AddressUnusable, Place
 from layerstore.web.proxies import proxies
 from layerstore.web.sockets import AddressInvalid, parse_address
 
-_SERVED_DRIVERS: Final = ("filesystem", "inmemory")
+_SERVED_DRIVERS: Final = ("filesystem", "inmemory", "s3")
 
 
 def refusals(config: Config) -> list[str]:
@@ -29,8 +32,36 @@ def _storage(config: Config) -> Iterator[str]:
     elif len(drivers) > 1:
         yield f"storage: one driver has to be named, not {' and '.join(drivers)}"
     elif config.storage.driver not in _SERVED_DRIVERS:
-        known = " or ".join(_SERVED_DRIVERS)
-        yield f"storage.{config.storage.driver}: this version stores in {known}"
+        known = ", ".join(_SERVED_DRIVERS)
+        yield f"storage.{config.storage.driver}: this version stores in one of {known}"
+    if config.storage.s3 is not None:
+        yield from _s3(config.storage.s3)
+
+
+def _s3(s3: S3) -> Iterator[str]:
+    yield from _needed("storage.s3", bucket=s3.bucket)
+    if not s3.regionendpoint:
+        yield from _needed("storage.s3", region=s3.region)
+    if bool(s3.accesskey) != bool(s3.secretkey):
+        yield "storage.s3: accesskey and secretkey belong together; one of them is missing"
+    for key, value in (
+        ("chunksize", s3.chunksize),
+        ("multipartcopychunksize", s3.multipartcopychunksize),
+    ):
+        if not PART_BYTES_MIN <= value <= PART_BYTES_MAX:
+            yield f"storage.s3.{key}: {value} is not between 5 MiB and 5 GiB"
+    if s3.multipartcopymaxconcurrency < 1:
+        yield "storage.s3.multipartcopymaxconcurrency: at least 1 is needed"
+    if s3.accelerate and (s3.regionendpoint or s3.forcepathstyle or s3.usefipsendpoint):
+        yield (
+            "storage.s3.accelerate: goes with Amazon's own endpoint only, without forcepathstyle "
+            "and usefipsendpoint"
+        )
+    try:
+        Place(s3.bucket, s3.region, s3.regionendpoint).address()
+        Place(s3.bucket, s3.region, s3.redirectendpoint).address()
+    except AddressUnusable as error:
+        yield f"storage.s3: {error}"
 
 
 def _auth(config: Config) -> Iterator[str]:

@@ -1,0 +1,312 @@
+"""Unfinished files in an object store: a record for each, replaced under a condition.
+
+A record stands beside the file's key and names a multipart upload, its parts, and the tail: bytes
+that are too few for a part and wait in an object of their own. Whoever writes replaces the record
+after every part, if it is still the one that he read; of two writers the second finds it changed
+and stops. So any instance goes on where another stopped, and nothing is found by listing.
+
+A writer reserves the number of a part before he sends it. A part that somebody sends who was
+overtaken has a number that nobody else uses, and is in no record.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from msgspec import structs
+
+from layerstore.clock import Clock
+from layerstore.storage.objects.buffers import Arrivals, Buffers, PartBuffer
+from layerstore.storage.objects.sizes import PARTS_MAX, part_bytes
+from layerstore.storage.objects.store import (
+    ABSENT,
+    ConditionFailed,
+    ObjectInfo,
+    Objects,
+    Part,
+    UploadGone,
+)
+
+SESSION: Final = "!session"
+TAIL: Final = "!tail-"
+"""Behind the key of the file; no path has this character, so none of them is a file."""
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of an unfinished file; `mark` is another one in every record.
+
+    `reserved` is the highest number that a part has or may get. A closed file takes no more.
+    """
+
+    mark: str
+    size: int = 0
+    upload: str = ""
+    parts: tuple[Part, ...] = ()
+    reserved: int = 0
+    tail: ObjectInfo | None = None
+    closed: bool = False
+
+    @property
+    def tail_size(self) -> int:
+        return self.tail.size if self.tail is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record, and the etag under which the store has it."""
+
+    record: Record
+    etag: str
+
+
+class Overtaken(Exception):
+    """Somebody else replaced the record; `size` is what stands there now, None for nothing."""
+
+    def __init__(self, size: int | None) -> None:
+        self.size = size
+        super().__init__(size)
+
+
+class TooManyParts(Exception):
+    """No store takes a file of that many parts."""
+
+
+class Sessions:
+    """The unfinished files of one bucket."""
+
+    def __init__(self, objects: Objects, buffers: Buffers, first_part: int, clock: Clock) -> None:
+        """`first_part` is the size of the first parts in bytes."""
+        self._objects = objects
+        self._buffers = buffers
+        self._first_part = first_part
+        self._clock = clock
+        self._alone = asyncio.Lock()
+
+    async def load(self, key: str) -> Kept | None:
+        """The record of an unfinished file; None when there is none."""
+        found = await self._objects.get(key + SESSION)
+        if found is None:
+            return None
+        return Kept(msgspec.json.decode(found.content, type=Record), found.etag)
+
+    async def begin(self, key: str) -> None:
+        """A new record, whatever was there."""
+        while True:
+            try:
+                await self._put(key, Record(self._clock.new_id()), ABSENT)
+            except Overtaken:
+                await self.drop(key)
+            else:
+                return
+
+    async def drop(self, key: str, size: int | None = None) -> None:
+        """Take the record away, and all that it names.
+
+        Raises Overtaken, with the real size, when it has another than `size`.
+        """
+        kept = await self._closed(key, size)
+        if kept is None:
+            return
+        record = kept.record
+        if record.upload:
+            await self._objects.abort(key, record.upload)
+        await self._forget(key, record)
+
+    async def _closed(self, key: str, size: int | None = None) -> Kept | None:
+        """The record after which no other can come, None when there is none at all."""
+        while True:
+            kept = await self.load(key)
+            if size is not None and (kept is None or kept.record.size != size):
+                raise Overtaken(None if kept is None else kept.record.size)
+            if kept is None or kept.record.closed:
+                return kept
+            reserved = kept.record.reserved + 1
+            with suppress(Overtaken):
+                return await self.replace(key, kept, closed=True, reserved=reserved)
+
+    async def _forget(self, key: str, record: Record) -> None:
+        if record.tail is not None:
+            await self._objects.delete(record.tail.key)
+        await self._objects.delete(key + SESSION)
+
+    async def append(self, key: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+        """Add the chunks and return the new size.
+
+        Raises Overtaken when the file does not stand at `at`, or not where this writer left it;
+        TooManyParts; SpillFailed; and whatever the chunks raise, with what came before it kept.
+        """
+        kept = await self.load(key)
+        if kept is None or kept.record.closed:
+            raise Overtaken(None)
+        if kept.record.size != at:
+            raise Overtaken(kept.record.size)
+        writer = _Writer(self, self._objects, key, kept, self._first_part, self._clock)
+        arrivals = Arrivals(chunks)
+        goes_on = True
+        while goes_on:
+            async with self._buffers.part() as part:
+                goes_on = await writer.write(part, arrivals)
+        return writer.size
+
+    async def finish(self, key: str) -> bool:
+        """Make the object of what came; whether there is one now."""
+        kept = await self._closed(key)
+        if kept is None:
+            return await self._objects.head(key) is not None
+        record = kept.record
+        try:
+            await self._join(key, record)
+        except (UploadGone, ConditionFailed):  # somebody else finished it meanwhile
+            if await self._objects.head(key) is None:
+                return False
+        await self._forget(key, record)
+        return True
+
+    async def _join(self, key: str, record: Record) -> None:
+        objects, tail = self._objects, record.tail
+        if record.upload and record.parts:
+            parts = record.parts
+            if tail is not None:
+                number = record.reserved
+                last = await objects.copy_part(key, record.upload, number, tail, 0, tail.size)
+                parts = (*parts, last)
+            await objects.complete(key, record.upload, parts)
+            return
+        if tail is not None:
+            await objects.copy(tail, key)
+        else:
+            await objects.put(key, b"")
+        if record.upload:
+            await objects.abort(key, record.upload)
+
+    async def replace(self, key: str, kept: Kept, **changes: Any) -> Kept:
+        """Put a changed record in the place of this one. Raises Overtaken."""
+        record = structs.replace(kept.record, mark=self._clock.new_id(), **changes)
+        return await self._put(key, record, kept.etag)
+
+    async def _put(self, key: str, record: Record, condition: str) -> Kept:
+        content = msgspec.json.encode(record)
+        try:
+            return Kept(record, await self._put_under(key + SESSION, content, condition))
+        except ConditionFailed:
+            found = await self.load(key)
+        if found is not None and found.record.mark == record.mark:
+            return found  # an answer was lost, and the second attempt met the first
+        raise Overtaken(None if found is None or found.record.closed else found.record.size)
+
+    async def _put_under(self, key: str, content: bytes, condition: str) -> str:
+        """Where the store keeps no conditions they are kept within this process at least."""
+        if self._objects.is_conditional:
+            return await self._objects.put(key, content, condition)
+        async with self._alone:
+            found = await self._objects.get(key)
+            if condition != (ABSENT if found is None else found.etag):
+                raise ConditionFailed
+            return await self._objects.put(key, content)
+
+
+class _Writer:
+    """One `append`: it alone knows which number it has reserved."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        objects: Objects,
+        key: str,
+        kept: Kept,
+        first_part: int,
+        clock: Clock,
+    ) -> None:
+        self._sessions = sessions
+        self._objects = objects
+        self._key = key
+        self._kept = kept
+        self._first_part = first_part
+        self._clock = clock
+        self._number: int | None = None
+
+    @property
+    def size(self) -> int:
+        return self._kept.record.size
+
+    async def write(self, part: PartBuffer, arrivals: Arrivals) -> bool:
+        """Gather one part and send it, or keep it as the tail; whether there may be more."""
+        try:
+            await self._take_tail(part)
+            is_full = await arrivals.fill(part, self._limit())
+        except Exception:
+            await self._keep_tail(part)
+            raise
+        await (self._send(part) if is_full else self._keep_tail(part))
+        return is_full
+
+    async def _take_tail(self, part: PartBuffer) -> None:
+        tail = self._kept.record.tail
+        if tail is None:
+            return
+        found = await self._objects.get(tail.key)
+        if found is None:
+            raise await self._overtaken()
+        await part.add(memoryview(found.content))
+
+    def _limit(self) -> int:
+        number = self._kept.record.reserved + 1 if self._number is None else self._number
+        if number >= PARTS_MAX:
+            raise TooManyParts
+        return part_bytes(number, self._first_part)
+
+    async def _send(self, part: PartBuffer) -> None:
+        number = self._number if self._number is not None else await self._reserve()
+        upload = self._kept.record.upload
+        try:
+            sent = await self._objects.put_part(self._key, upload, number, part)
+        except UploadGone:
+            raise await self._overtaken() from None
+        parts = (*self._kept.record.parts, sent)
+        await self._replace(part.size, parts=parts, tail=None, reserved=number + 1)
+        self._number = number + 1
+
+    async def _reserve(self) -> int:
+        """A number for the next part, in a multipart upload that the record names."""
+        record = self._kept.record
+        upload = record.upload or await self._objects.start_upload(self._key)
+        number = record.reserved + 1
+        try:
+            self._kept = await self._sessions.replace(
+                self._key, self._kept, upload=upload, reserved=number
+            )
+        except Overtaken:
+            if not record.upload:
+                await self._objects.abort(self._key, upload)
+            raise
+        return number
+
+    async def _keep_tail(self, part: PartBuffer) -> None:
+        record = self._kept.record
+        if part.size <= record.tail_size:
+            return
+        key = f"{self._key}{TAIL}{self._clock.new_id()}"
+        etag = await self._objects.put(key, part)
+        tail = ObjectInfo(key, part.size, self._clock.now(), etag)
+        reserved = record.reserved if self._number is None else self._number - 1
+        try:
+            await self._replace(part.size, tail=tail, reserved=reserved)
+        except Overtaken:
+            await self._objects.delete(key)
+            raise
+        self._number = None
+
+    async def _replace(self, added: int, **changes: Any) -> None:
+        """Replace the record by one that has so many bytes in place of the tail."""
+        record = self._kept.record
+        size = record.size - record.tail_size + added
+        self._kept = await self._sessions.replace(self._key, self._kept, size=size, **changes)
+        if record.tail is not None:
+            await self._objects.delete(record.tail.key)
+
+    async def _overtaken(self) -> Overtaken:
+        kept = await self._sessions.load(self._key)
+        return Overtaken(None if kept is None or kept.record.closed else kept.record.size)

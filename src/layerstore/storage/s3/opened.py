@@ -1,0 +1,88 @@
+"""An S3 driver put together from what the configuration says (registry-facts §3.3)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from layerstore.clock import Clock
+from layerstore.storage.objects.buffers import Buffers
+from layerstore.storage.objects.copying import Copier
+from layerstore.storage.objects.driver import ObjectStoreDriver
+from layerstore.storage.objects.http import HttpClient
+from layerstore.storage.s3.address import Place
+from layerstore.storage.s3.bucket import NewObjects, S3Bucket
+from layerstore.storage.s3.credentials import (
+    ChainCredentials,
+    CredentialSource,
+    GivenCredentials,
+)
+from layerstore.storage.s3.signature import Signer
+
+MIB: Final = 1024 * 1024
+PLAIN: Final = NewObjects()
+"""Objects of which nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Settings:
+    """What a driver is made of. Sizes are in bytes.
+
+    `buffers` is what this process may use for parts; empty keys mean the cloud's usual chain.
+    """
+
+    place: Place
+    redirect_endpoint: str = ""
+    access_key: str = ""
+    secret_key: str = ""
+    new_objects: NewObjects = PLAIN
+    verify: bool = True
+    user_agent: str = "layerstore"
+    root: str = ""
+    buffers: int = 192 * MIB
+    part_bytes: int = 10 * MIB
+    whole_copy_bytes_max: int = 32 * MIB
+    copied_part_bytes: int = 32 * MIB
+    copied_parts_at_once: int = 100
+
+
+def open_bucket(settings: S3Settings, clock: Clock, http: HttpClient | None = None) -> S3Bucket:
+    """The bucket alone. Raises AddressUnusable. Makes no request."""
+    place = settings.place
+    address = place.address()
+    shown = place.address(settings.redirect_endpoint) if settings.redirect_endpoint else address
+    return S3Bucket(
+        place.bucket,
+        address,
+        shown,
+        Signer(place.region),
+        _credentials(settings),
+        clock,
+        http or HttpClient(verify=settings.verify),
+        new_objects=settings.new_objects,
+        user_agent=settings.user_agent,
+    )
+
+
+def open_s3(
+    settings: S3Settings, clock: Clock, http: HttpClient | None = None
+) -> ObjectStoreDriver:
+    """The driver. Raises AddressUnusable. Makes no request."""
+    bucket = open_bucket(settings, clock, http)
+    return ObjectStoreDriver(
+        bucket,
+        clock,
+        Buffers(settings.buffers, settings.part_bytes),
+        Copier(
+            bucket,
+            settings.whole_copy_bytes_max,
+            settings.copied_part_bytes,
+            settings.copied_parts_at_once,
+        ),
+        root=settings.root.strip("/"),
+        first_part=settings.part_bytes,
+    )
+
+
+def _credentials(settings: S3Settings) -> CredentialSource:
+    if settings.access_key and settings.secret_key:
+        return GivenCredentials(settings.access_key, settings.secret_key)
+    return ChainCredentials()
