@@ -5,17 +5,18 @@ not printable ASCII is escaped, so that no line can be forged and no terminal be
 """
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring_ascii
-from typing import Final
+from typing import Final, NamedTuple
 
 VALUE_CHARACTERS_MAX: Final = 512
 """Characters of one value; what is longer is cut and ends with an ellipsis."""
 
 Fields = Mapping[str, object]
-LineFormat = Callable[[datetime, str, str, Fields], str]
-"""Makes a line of a moment, a level, a message and fields, whose names are the caller's own."""
+"""What a line tells beside its message; the names are the caller's own."""
+
+_DELETE: Final = ("\x7f", "\\u007f")
 
 _MONTHS: Final = (
     *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
@@ -24,28 +25,52 @@ _MONTHS: Final = (
 _ACCESS_UNSAFE: Final = re.compile(r'[^\x20-\x7e]|["\\]')
 
 
-def as_text(moment: datetime, level: str, message: str, fields: Fields) -> str:
-    """`key=value` pairs; texts stand in quotes."""
-    pairs = " ".join([f"{key}={_value(value)}" for key, value in fields.items()])
-    return _line(f'time="{_stamp(moment)}" level={level} msg={_value(message)} {pairs}')
+class LineForm(NamedTuple):
+    """How a line is put together: its beginning, each field, its end.
+
+    `fields` makes the middle of a line whose field names are known beforehand, with `%s` where the
+    values belong: strings through `quoted`, numbers as they are.
+    """
+
+    head: Callable[[str, str, str], str]
+    pair: str
+    tail: str
+
+    def __call__(self, moment: datetime, level: str, message: str, fields: Fields) -> str:
+        pair = self.pair
+        pairs = "".join([pair % (key, _value(value)) for key, value in fields.items()])
+        return self.around(_stamp(moment), level, message, pairs)
+
+    def around(self, stamp: str, level: str, message: str, pairs: str) -> str:
+        """A line with these pairs, made before."""
+        return (self.head(stamp, level, quoted(message)) + pairs + self.tail).replace(*_DELETE)
+
+    def fields(self, names: Iterable[str]) -> str:
+        return "".join([self.pair % (name, "%s") for name in names])
 
 
-def as_json(moment: datetime, level: str, message: str, fields: Fields) -> str:
-    """One JSON object."""
-    return _line(
-        f'{{"level":"{level}","msg":{_value(message)},"time":"{_stamp(moment)}"{_members(fields)}}}'
-    )
+as_text: Final = LineForm(
+    lambda stamp, level, message: f'time="{stamp}" level={level} msg={message}', " %s=%s", ""
+)
+"""`key=value` pairs; texts stand in quotes."""
 
+as_json: Final = LineForm(
+    lambda stamp, level, message: f'{{"level":"{level}","msg":{message},"time":"{stamp}"',
+    ',"%s":%s',
+    "}",
+)
+"""One JSON object."""
 
-def as_logstash(moment: datetime, level: str, message: str, fields: Fields) -> str:
-    """One JSON object with the names that logstash gives to its own."""
-    return _line(
-        f'{{"@timestamp":"{_stamp(moment)}","@version":"1","level":"{level}",'
-        f'"message":{_value(message)}{_members(fields)}}}'
-    )
+as_logstash: Final = LineForm(
+    lambda stamp, level, message: (
+        f'{{"@timestamp":"{stamp}","@version":"1","level":"{level}","message":{message}'
+    ),
+    ',"%s":%s',
+    "}",
+)
+"""One JSON object with the names that logstash gives to its own."""
 
-
-FORMATS: Final[Mapping[str, LineFormat]] = {
+FORMATS: Final[Mapping[str, LineForm]] = {
     "text": as_text,
     "json": as_json,
     "logstash": as_logstash,
@@ -53,8 +78,26 @@ FORMATS: Final[Mapping[str, LineFormat]] = {
 """The formats by their names in the configuration (`log.formatter`)."""
 
 
+class Stamps:
+    """A moment in the forms that lines have; most moments share their second with the last one."""
+
+    def __init__(self) -> None:
+        self._since = datetime.max.replace(tzinfo=UTC)
+        self._until = datetime.min.replace(tzinfo=UTC)
+        self._second = self._access = ""
+
+    def of(self, moment: datetime) -> tuple[str, str]:
+        """For a structured line, and for one of the access log."""
+        if not self._since <= moment < self._until:
+            self._since = moment.replace(microsecond=0)
+            self._until = self._since + timedelta(seconds=1)
+            self._second = _stamp(self._since.astimezone(UTC))[:-4]
+            self._access = _access_stamp(self._since)
+        return f"{self._second}{moment.microsecond // 1000:03}Z", self._access
+
+
 def combined(
-    moment: datetime,
+    stamp: str,
     remote: str,
     user: str,
     request_line: str,
@@ -63,11 +106,21 @@ def combined(
     referer: str,
     user_agent: str,
 ) -> str:
-    """A line of the access log in Apache's combined form. The moment is told with its offset."""
+    """A line of the access log in Apache's combined form."""
+    if _is_plain(f"{remote}{user}{request_line}{referer}{user_agent}"):
+        return (
+            f'{remote or "-"} - {user or "-"} [{stamp}] "{request_line}" {status} {sent} '
+            f'"{referer or "-"}" "{user_agent or "-"}"'
+        )
     return (
-        f"{_access(remote)} - {_access(user)} [{_access_stamp(moment)}] "
+        f"{_access(remote)} - {_access(user)} [{stamp}] "
         f'"{_access(request_line)}" {status} {sent} "{_access(referer)}" "{_access(user_agent)}"'
     )
+
+
+def quoted(value: str) -> str:
+    """A JSON string of printable ASCII (but for DEL), cut where it is too long."""
+    return encode_basestring_ascii(value if len(value) <= VALUE_CHARACTERS_MAX else cut(value))
 
 
 def cut(value: str) -> str:
@@ -81,19 +134,11 @@ def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _members(fields: Fields) -> str:
-    return "".join([f',"{key}":{_value(value)}' for key, value in fields.items()])
-
-
 def _value(value: object) -> str:
-    """A number as it is, everything else as a JSON string of printable ASCII (but for DEL)."""
+    """A number as it is, everything else as a quoted string."""
     if isinstance(value, str):
-        return encode_basestring_ascii(value if len(value) <= VALUE_CHARACTERS_MAX else cut(value))
-    return repr(value) if isinstance(value, int) else encode_basestring_ascii(cut(str(value)))
-
-
-def _line(line: str) -> str:
-    return line.replace("\x7f", "\\u007f")
+        return quoted(value)
+    return repr(value) if isinstance(value, int) else quoted(str(value))
 
 
 def _access_stamp(moment: datetime) -> str:
@@ -109,9 +154,18 @@ def _access(value: str) -> str:
     if not value:
         return "-"
     value = cut(value)
-    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
-        return value
-    return _ACCESS_UNSAFE.sub(_escaped, value)
+    return value if _is_plain(value) else _ACCESS_UNSAFE.sub(_escaped, value)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a line of the access log may hold the text, or parts of it, as it is."""
+    return (
+        len(text) <= VALUE_CHARACTERS_MAX
+        and text.isascii()
+        and text.isprintable()
+        and '"' not in text
+        and "\\" not in text
+    )
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from layerstore.telemetry.lines import FORMATS, Fields, LineFormat, combined
+from layerstore.telemetry.lines import FORMATS, Stamps, combined, quoted
 
 LEVELS: Final[Mapping[str, int]] = {
     "error": logging.ERROR,
@@ -71,6 +71,21 @@ class LogSettings:
     access: bool = True
 
 
+_ALWAYS: Final = (
+    "http.request.id",
+    "http.request.method",
+    "http.request.host",
+    "http.request.uri",
+    "http.request.remoteaddr",
+    "http.request.useragent",
+    "http.response.duration",
+    "http.request.received",
+    "http.response.status",
+    "http.response.written",
+)
+"""What is told of every request: texts first, then numbers."""
+
+
 class RequestLog:
     """Writes down finished requests."""
 
@@ -80,43 +95,48 @@ class RequestLog:
         write: WriteLine | None = None,
         write_access: WriteLine | None = None,
     ) -> None:
-        self._format: LineFormat = FORMATS[settings.formatter]
+        self._form = form = FORMATS[settings.formatter]
         self._threshold = LEVELS[settings.level]
-        self._fields = dict(settings.fields)
+        own = form.fields(settings.fields) % tuple(map(quoted, settings.fields.values()))
+        self._always = own.replace("%", "%%") + form.fields(_ALWAYS)
         self._access = settings.access
+        self._stamps = Stamps()
         self._write = write or line_writer(STANDARD_ERROR)
         self._write_access = write_access or line_writer(STANDARD_OUTPUT)
 
     def __call__(self, exchange: Exchange) -> None:
         level = "error" if exchange.status >= 500 else "info"
+        stamp, access_stamp = self._stamps.of(exchange.moment)
         if LEVELS[level] >= self._threshold:
-            self._write(
-                self._format(exchange.moment, level, _message(exchange), self._told(exchange))
-            )
+            pairs = self._told(exchange)
+            self._write(self._form.around(stamp, level, _message(exchange), pairs))
         if self._access:
-            self._write_access(_access_line(exchange))
+            self._write_access(_access_line(exchange, access_stamp))
 
-    def _told(self, exchange: Exchange) -> Fields:
-        told: dict[str, object] = {
-            **self._fields,
-            "http.request.id": exchange.id,
-            "http.request.method": exchange.method,
-            "http.request.host": exchange.host,
-            "http.request.uri": exchange.uri,
-            "http.request.remoteaddr": exchange.remote,
-            "http.request.useragent": exchange.user_agent,
-            "http.request.received": exchange.received,
-            "http.response.status": exchange.status,
-            "http.response.written": exchange.sent,
-            "http.response.duration": f"{exchange.duration_s * 1000:.3f}ms",
-        }
-        told.update({name: value for name, value in exchange.notes.items() if value})
-        if exchange.referer:
-            told["http.request.referer"] = exchange.referer
-        if exchange.content_type:
-            told["http.request.contenttype"] = exchange.content_type
-        if exchange.response_type:
-            told["http.response.contenttype"] = exchange.response_type
+    def _told(self, exchange: Exchange) -> str:
+        told = self._always % (
+            quoted(exchange.id),
+            quoted(exchange.method),
+            quoted(exchange.host),
+            quoted(exchange.uri),
+            quoted(exchange.remote),
+            quoted(exchange.user_agent),
+            f'"{exchange.duration_s * 1000:.3f}ms"',
+            exchange.received,
+            exchange.status,
+            exchange.sent,
+        )
+        pair = self._form.pair
+        for name, value in exchange.notes.items():
+            if value:
+                told += pair % (name, quoted(value))
+        for name, value in (
+            ("http.request.referer", exchange.referer),
+            ("http.request.contenttype", exchange.content_type),
+            ("http.response.contenttype", exchange.response_type),
+        ):
+            if value:
+                told += pair % (name, quoted(value))
         return told
 
 
@@ -125,7 +145,7 @@ class LineHandler(logging.Handler):
 
     def __init__(self, settings: LogSettings, write: WriteLine | None = None) -> None:
         super().__init__(LEVELS[settings.level])
-        self._line: LineFormat = FORMATS[settings.formatter]
+        self._line = FORMATS[settings.formatter]
         self._fields = dict(settings.fields)
         self._write = write or line_writer(STANDARD_ERROR)
 
@@ -198,9 +218,9 @@ def _message(exchange: Exchange) -> str:
     return "response completed with error" if failed else "response completed"
 
 
-def _access_line(exchange: Exchange) -> str:
+def _access_line(exchange: Exchange, stamp: str) -> str:
     return combined(
-        exchange.moment,
+        stamp,
         exchange.remote,
         exchange.notes.get("auth.user.name", ""),
         f"{exchange.method} {exchange.uri} {exchange.protocol}",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from layerstore.telemetry.lines import (
     FORMATS,
     VALUE_CHARACTERS_MAX,
+    Stamps,
     as_json,
     as_logstash,
     as_text,
@@ -18,6 +19,7 @@ from layerstore.telemetry.lines import (
 )
 
 MOMENT = datetime(2026, 11, 24, 8, 30, 5, 123456, tzinfo=UTC)
+ACCESS = "24/Nov/2026:08:30:05 +0000"
 TEXT = re.compile(r'[^ =]+=(?:"(?:[^"\\]|\\.)*"|[^ "]+)')
 
 
@@ -50,7 +52,7 @@ def test_logstash_is_one_object_with_its_own_names() -> None:
 
 
 def test_access_is_the_combined_form_of_apache() -> None:
-    line = combined(MOMENT, "192.0.2.1", "", "GET /v2/ HTTP/1.1", 200, 2, "", "docker/29.0 (linux)")
+    line = combined(ACCESS, "192.0.2.1", "", "GET /v2/ HTTP/1.1", 200, 2, "", "docker/29.0 (linux)")
     assert line == (
         '192.0.2.1 - - [24/Nov/2026:08:30:05 +0000] "GET /v2/ HTTP/1.1" 200 2 "-" '
         '"docker/29.0 (linux)"'
@@ -58,7 +60,7 @@ def test_access_is_the_combined_form_of_apache() -> None:
 
 
 def test_access_names_the_user_and_escapes_what_would_end_a_field() -> None:
-    line = combined(MOMENT, "::1", 'a"b', "GET /\n HTTP/1.1", 404, 0, "\x1b[2J", "\u20ac\\")
+    line = combined(ACCESS, "::1", 'a"b', "GET /\n HTTP/1.1", 404, 0, "\x1b[2J", "\u20ac\\")
     assert line == (
         '::1 - a\\"b [24/Nov/2026:08:30:05 +0000] "GET /\\x0a HTTP/1.1" 404 0 '
         '"\\x1b[2J" "\\xe2\\x82\\xac\\\\"'
@@ -67,8 +69,19 @@ def test_access_names_the_user_and_escapes_what_would_end_a_field() -> None:
 
 def test_access_tells_the_moment_with_its_offset() -> None:
     local = MOMENT.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    line = combined(local, "::1", "", "GET / HTTP/1.1", 200, 0, "", "")
-    assert "[24/Nov/2026:14:00:05 +0530]" in line
+    assert Stamps().of(local) == ("2026-11-24T08:30:05.123Z", "24/Nov/2026:14:00:05 +0530")
+
+
+def test_moments_of_one_second_and_of_others_are_told_as_they_are() -> None:
+    stamps = Stamps()
+    steps = [timedelta(milliseconds=ms) for ms in (0, 1, 876, 877, -124, 60_000, 0)]
+    told = [stamps.of(MOMENT + step) for step in steps]
+    assert [structured[17:23] for structured, _ in told] == [
+        *("05.123", "05.124", "05.999", "06.000", "04.999", "05.123", "05.123")
+    ]
+    assert [access[12:20] for _, access in told] == [
+        *("08:30:05", "08:30:05", "08:30:05", "08:30:06", "08:30:04", "08:31:05", "08:30:05")
+    ]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -100,7 +113,7 @@ def test_text_can_be_read_back(value: str, other: str) -> None:
 
 @given(st.text(max_size=600), st.text(max_size=600), st.text(max_size=600))
 def test_access_has_its_nine_fields_whatever_they_hold(user: str, uri: str, agent: str) -> None:
-    line = combined(MOMENT, "::1", user, f"GET {uri} HTTP/1.1", 200, 0, "", agent)
+    line = combined(ACCESS, "::1", user, f"GET {uri} HTTP/1.1", 200, 0, "", agent)
     assert line.isascii()
     assert line.isprintable()
     assert len(re.findall(r'"(?:[^"\\]|\\.)*"', line)) >= 3
