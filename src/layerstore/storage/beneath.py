@@ -160,7 +160,7 @@ class Tree:
     """The files and folders below one root, which is made if it is missing."""
 
     def __init__(self, root: Path) -> None:
-        _make_root(root)
+        make_root(root)
         self._root = Descriptor(os.open(root, _FOLDER))
         self._resolves = self._can_resolve(_BENEATH)
         self._tells_cached = (
@@ -242,7 +242,8 @@ class Tree:
         return here
 
 
-def _make_root(root: Path) -> None:
+def make_root(root: Path) -> None:
+    """Make the root if it is missing, and each folder above it, durably. Raises OSError."""
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(parents=True, exist_ok=True)
     for folder in missing:

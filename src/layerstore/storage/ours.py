@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from layerstore.storage.beneath import make_root
 from layerstore.storage.durable import write_all
 
 SECRET_BYTES: Final = 32
@@ -25,8 +26,9 @@ _WRITE: Final = os.W_OK | os.X_OK
 
 def own_folder(root: Path) -> Path:
     """The folder, made if it was absent, which only this user can enter. Raises OSError."""
+    make_root(root)
     folder = root / "layerstore"
-    folder.mkdir(mode=_OWN_MODE, parents=True, exist_ok=True)
+    folder.mkdir(mode=_OWN_MODE, exist_ok=True)
     return folder
 
 
@@ -63,20 +65,25 @@ def kept_secret(root: Path, new_secret: Callable[[int], bytes], new_id: Callable
 def kept(root: Path, name: str, make: Callable[[], bytes], new_id: Callable[[], str]) -> bytes:
     """What the file of that name in our folder holds: made once, then read, for this user only.
 
-    The first of several who make it at the same moment wins. Raises OSError.
+    The first of several who make it at the same moment wins; it is durable, whoever made it, when
+    this returns. Raises OSError.
     """
     path = own_folder(root) / name
-    with suppress(FileNotFoundError):
-        return path.read_bytes()
-    draft = path.with_name(f"{name}.{UUID(new_id())}.tmp")
+    if not path.exists():
+        _make_once(path, make, new_id)
+    _sync_folder(path.parent)
+    _sync_folder(root)
+    return path.read_bytes()
+
+
+def _make_once(path: Path, make: Callable[[], bytes], new_id: Callable[[], str]) -> None:
+    draft = path.with_name(f"{path.name}.{UUID(new_id())}.tmp")
     _write(draft, make())
     try:
         with suppress(FileExistsError):
             path.hardlink_to(draft)
     finally:
         draft.unlink()
-    _sync_folder(path.parent)
-    return path.read_bytes()
 
 
 def _write(path: Path, content: bytes) -> None:

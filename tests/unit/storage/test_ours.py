@@ -4,8 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from stat import S_IMODE
 
+import pytest
+
 from layerstore.clock import SystemClock
 from layerstore.storage.ours import kept_secret
+from tests.unit.storage.power import Power
 
 
 def secret_of(root: Path) -> str:
@@ -38,3 +41,23 @@ def test_only_its_owner_reads_a_secret(tmp_path: Path) -> None:
 def test_nothing_else_is_left_beside_a_secret(tmp_path: Path) -> None:
     secret_of(tmp_path)
     assert [file.name for file in (tmp_path / "layerstore").iterdir()] == ["secret"]
+
+
+def test_a_secret_is_durable_with_its_folder_and_its_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    power = Power(monkeypatch, tmp_path, "/var/registry/layerstore/secret")
+    secret = secret_of(tmp_path / "var" / "registry")
+    assert power.lazy() == secret.encode()
+
+
+def test_a_secret_that_another_left_unsynced_is_durable_before_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    power = Power(monkeypatch, tmp_path, "/layerstore/secret")
+    with monkeypatch.context() as patch:
+        patch.setattr("layerstore.storage.ours._sync_folder", lambda _: None)
+        secret = secret_of(tmp_path)
+    assert power.lazy() is None
+    assert secret_of(tmp_path) == secret
+    assert power.lazy() == secret.encode()
