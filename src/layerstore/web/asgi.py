@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
@@ -32,6 +33,9 @@ from layerstore.web.outgoing import ClientLeft, Outgoing, Send, close, prepare
 
 DRAINING_RETRY_S: Final = 1
 """Seconds after which a client that meets a server on its way out may meet another."""
+
+HOSTS_KEPT: Final = 64
+"""Hosts that were found to be such; a server has few."""
 
 _BROKEN: Final = 499
 """Stands in the log for a request whose sender went away."""
@@ -89,8 +93,6 @@ class Edge:
         self._trusted = trusted
         self._files = HeldFiles()
         self._running: set[asyncio.Task[object]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,17 +100,15 @@ class Edge:
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
-        self._idle.clear()
         try:
             await self._serve(scope, receive, send)
         finally:
             self._running.discard(task)
-            if not self._running:
-                self._idle.set()
 
     async def idle(self) -> None:
         """Return when no request is being handled, also none whose client is gone."""
-        await self._idle.wait()
+        while self._running:
+            await asyncio.wait(self._running)
 
     def cut(self) -> None:
         """Cancel what is being handled, so that handlers can leave things as they should be."""
@@ -119,7 +119,11 @@ class Edge:
         began = self._clock.monotonic()
         body = self._body(scope, receive)
         request = self._request(scope, body)
-        response = await self._response(request, scope)
+        try:
+            self._check(request, scope)
+            response = await self._handle(request)
+        except Exception as error:  # noqa: BLE001  # whatever breaks, the client gets an answer
+            response = self._refusal(error, request)
         if not body.is_ended:
             await _finish_reading(body, request)
         if body.is_broken:
@@ -162,13 +166,6 @@ class Edge:
             self._clock.new_id(),
         )
 
-    async def _response(self, request: Request, scope: Scope) -> Response:
-        try:
-            self._check(request, scope)
-            return await self._handle(request)
-        except Exception as error:  # noqa: BLE001  # whatever breaks, the client gets an answer
-            return self._refusal(error, request)
-
     def _check(self, request: Request, scope: Scope) -> None:
         """Raise what is wrong with a request before anybody looks at what it wants."""
         if self._draining():
@@ -187,7 +184,7 @@ class Edge:
             raise HeadersTooLarge(limits.header_bytes_max)
         if _LOSSY.search(request.path):
             raise NameInvalid(message="the address has characters that no name has")
-        _check_host(request, scope)
+        _check_host(request, scope["http_version"])
 
     def _refusal(self, error: Exception, request: Request) -> Response:
         match error:
@@ -254,13 +251,18 @@ def _stand(response: Response, request: Request, closing: bool) -> None:
         response.headers.append(("connection", "close"))
 
 
-def _check_host(request: Request, scope: Scope) -> None:
+def _check_host(request: Request, version: str) -> None:
     """One host, that may stand in a URL; HTTP/1.0 knows requests without (RFC 9112 §3.2)."""
     hosts = [value for name, value in request.headers if name == "host" and value]
-    if not hosts and scope["http_version"] in ("1", "1.0"):
+    if len(hosts) == 1 and _is_host(hosts[0]):
         return
-    if len(hosts) != 1 or HOST.fullmatch(hosts[0]) is None:
+    if hosts or version not in ("1", "1.0"):
         raise NameInvalid(message="a request names one host")
+
+
+@lru_cache(HOSTS_KEPT)
+def _is_host(text: str) -> bool:
+    return HOST.fullmatch(text) is not None
 
 
 def _body_length(scope: Scope) -> int | None:

@@ -65,22 +65,16 @@ class Outgoing:
         `gone` is asked for the message that the client has left, where that can be asked. Raises
         ClientLeft, StreamBroken, or what the stream raises, to break the connection.
         """
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.response.status,
-                "headers": self._headers,
-            }
-        )
-        match self._body:
-            case bytes(content):
-                await send({"type": "http.response.body", "body": content})
-                self.sent = len(content)
-            case _SentFile(path):
-                await send({"type": "http.response.pathsend", "path": path})
-                self.sent = self.response.content_length
-            case _SentStream() as stream:
-                await self._send_stream(stream, send, gone)
+        status, body = self.response.status, self._body
+        await send({"type": "http.response.start", "status": status, "headers": self._headers})
+        if isinstance(body, bytes):
+            await send({"type": "http.response.body", "body": body})
+            self.sent = len(body)
+        elif isinstance(body, _SentFile):
+            await send({"type": "http.response.pathsend", "path": body.path})
+            self.sent = self.response.content_length
+        else:
+            await self._send_stream(body, send, gone)
 
     async def _send_stream(self, stream: _SentStream, send: Send, gone: Receive | None) -> None:
         try:
@@ -102,12 +96,12 @@ async def prepare(response: Response, method: str, files: HeldFiles) -> Outgoing
     Raises AnswerInvalid, BlobUnknown when a file is gone, and whatever a stream's first piece
     raises.
     """
-    headers = _headers(response)
+    headers, body = _headers(response), response.body
     if method == "HEAD" or response.status in _BODILESS:
-        await _give_up(response.body)
+        await _give_up(body)
         return Outgoing(response, headers, b"")
-    body = await _body(response, files)
-    return Outgoing(response, headers, body)
+    ready = body if isinstance(body, bytes) else await _body(body, files)
+    return Outgoing(response, headers, ready)
 
 
 async def close(response: Response) -> None:
@@ -115,10 +109,8 @@ async def close(response: Response) -> None:
     await _give_up(response.body)
 
 
-async def _body(response: Response, files: HeldFiles) -> bytes | _SentFile | _SentStream:
-    match response.body:
-        case bytes(content):
-            return content
+async def _body(body: FileBody | StreamBody, files: HeldFiles) -> bytes | _SentFile | _SentStream:
+    match body:
         case FileBody(size=size) as file if size <= INLINE_BYTES_MAX:
             return read_checked(file)
         case FileBody() as file:
