@@ -21,11 +21,14 @@ def half_written(root: Path) -> list[str]:
 
 
 def left_over(root: Path) -> list[str]:
-    """Temporaries: files that were on their way to a name and did not get it."""
+    """Temporaries: files that were on their way to a name and did not get it.
+
+    What lies in the trash is no such file: upkeep empties it.
+    """
     return [
         name
         for _, name in _files(root)
-        if name.endswith(".tmp") or name.startswith(("layerstore/incoming/", "layerstore/trash/"))
+        if name.endswith(".tmp") or name.startswith("layerstore/incoming/")
     ]
 
 

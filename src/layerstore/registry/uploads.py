@@ -65,22 +65,21 @@ class UploadSession:
         """
         if at is not None and at != self.size:
             raise UploadOffsetInvalid(self.size)
-        hasher = await self._hasher_here(algorithm)
+        hasher, before = await self._hasher_here(algorithm), self.size
         try:
             async with aclosing(pieces(chunks)) as gathered:
-                await self._write(gathered, hasher)
+                self.size = await self._write(gathered, hasher)
         except InvalidOffset as error:
             raise await self._elsewhere(error) from None
         finally:
-            await self._save(algorithm, hasher)
+            await self._save(algorithm, hasher, before)
         return self.size
 
-    async def _write(self, gathered: AsyncIterable[bytes], hasher: Hasher | None) -> None:
+    async def _write(self, gathered: AsyncIterable[bytes], hasher: Hasher | None) -> int:
         if hasher is None:
-            await self._rooms.driver.append(self._data, self.size, gathered)
-            return
+            return await self._rooms.driver.append(self._data, self.size, gathered)
         async with aclosing(hashed(gathered, hasher)) as through:
-            await self._rooms.driver.append(self._data, self.size, through)
+            return await self._rooms.driver.append(self._data, self.size, through)
 
     async def _elsewhere(self, error: InvalidOffset) -> BlobUploadUnknown | UploadOffsetInvalid:
         if error.size is None:
@@ -88,12 +87,11 @@ class UploadSession:
         self.size = error.size
         return UploadOffsetInvalid(error.size)
 
-    async def _save(self, algorithm: str, hasher: Hasher | None) -> None:
+    async def _save(self, algorithm: str, hasher: Hasher | None, before: int) -> None:
         """Keep the hash of what is there, if that is what was hashed; never fail for it."""
-        before = self.size
         try:
             size = await self._rooms.driver.pending(self._data)
-            self.size = before if size is None else size
+            self.size = self.size if size is None else size
             if hasher is None or hasher.size != size or size == before:
                 return
             state = hasher.state()

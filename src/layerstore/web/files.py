@@ -7,6 +7,7 @@ descriptor of ours, so that a file which is taken away meanwhile is sent all the
 import asyncio
 import logging
 import os
+from contextlib import suppress
 from typing import Final
 
 from layerstore.oci.errors import BlobUnknown, Unavailable, Unknown
@@ -35,14 +36,24 @@ def open_checked(body: FileBody) -> int:
     """
     try:
         descriptor = os.open(body.path, os.O_RDONLY | os.O_CLOEXEC)
+        _check_size(descriptor, body.size)
     except FileNotFoundError as error:
         raise BlobUnknown from error
     except OSError as error:
         raise _unreadable(body, error) from error
-    if os.fstat(descriptor).st_size != body.size:
-        os.close(descriptor)
-        raise Unknown
     return descriptor
+
+
+def _check_size(descriptor: int, size: int) -> None:
+    """Close the descriptor if the file is not of this size, or does not say."""
+    fits = False
+    try:
+        fits = os.fstat(descriptor).st_size == size
+    finally:
+        if not fits:
+            _let_go(descriptor)
+    if not fits:
+        raise Unknown
 
 
 def read_checked(body: FileBody) -> bytes:
@@ -53,10 +64,16 @@ def read_checked(body: FileBody) -> bytes:
     except OSError as error:
         raise _unreadable(body, error) from error
     finally:
-        os.close(descriptor)
+        _let_go(descriptor)
     if len(content) != body.size:
         raise Unknown
     return content
+
+
+def _let_go(descriptor: int) -> None:
+    """What was only read is not the worse for an error at the end."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def _unreadable(body: FileBody, error: OSError) -> Unavailable:
@@ -75,7 +92,7 @@ class HeldFiles:
         """The path to hand to the server now. BlobUnknown and Unknown as `open_checked`."""
         descriptor = open_checked(body)
         if len(self._held) >= HELD_MAX:
-            os.close(descriptor)
+            _let_go(descriptor)
             return str(body.path)
         self._held.add(descriptor)
         asyncio.get_running_loop().call_later(self._seconds, self._release, descriptor)
@@ -83,4 +100,4 @@ class HeldFiles:
 
     def _release(self, descriptor: int) -> None:
         self._held.remove(descriptor)
-        os.close(descriptor)
+        _let_go(descriptor)
