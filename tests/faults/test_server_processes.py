@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -250,14 +249,18 @@ def test_requests_wait_for_a_worker_when_all_were_killed_at_once(server: Server)
     wait_until(lambda: len(workers(server)) == 2, "there are two workers again")
 
 
-def test_workers_end_when_their_parent_is_killed(server: Server) -> None:
+def test_workers_end_when_their_parent_is_killed_and_the_next_one_clears_up(
+    server: Server, root: Path
+) -> None:
     members = workers(server)
     (folder,) = private_folders(server)
     os.kill(server.process.pid, signal.SIGKILL)
     server.process.wait()
     wait_until(lambda: not any(lives(pid) for pid in members), "the workers are gone")
-    shutil.rmtree(folder)  # nobody was left to do it
     assert not accepts(port_of(server))
+    assert folder.exists()
+    with layerstore_server(root, workers=1):
+        assert not folder.exists()
 
 
 def test_a_new_configuration_is_taken_without_breaking_anything(server: Server, root: Path) -> None:

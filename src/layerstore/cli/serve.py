@@ -11,9 +11,7 @@ import os
 import resource
 import signal
 import socket
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -26,6 +24,7 @@ from layerstore.app import health_checks, settle, storage_folder, worker_count
 from layerstore.cli.assignment import Assignment
 from layerstore.cli.certificates import Certificates, certificates, signs_of_change
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail
+from layerstore.cli.private import private_folder
 from layerstore.cli.plan import assignment, log_settings
 from layerstore.cli.workers import Workers, slots_for
 from layerstore.clock import SystemClock
@@ -45,8 +44,6 @@ from layerstore.web.sockets import (
 
 _CERTIFICATES_LOOKED_AT_S: Final = 10.0
 """Seconds between two looks at whether a certificate was renewed."""
-
-_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +86,7 @@ def serve(
         fail(str(error), EXIT_REFUSED)
     _raise_descriptor_limit()
     try:
-        with _private_folder() as folder:
+        with private_folder() as folder:
             service = _Service(source, settled, certified, checks, listeners, folder)
             status = asyncio.run(service.run(loaded.warnings))
     finally:
@@ -269,14 +266,6 @@ def _raise_descriptor_limit() -> None:
     """Each connection takes a descriptor, each file that is sent two; workers inherit it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-@contextmanager
-def _private_folder() -> Iterator[Path]:
-    """A folder for this user alone, in memory where that is possible, until the block ends."""
-    above = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK | os.X_OK) else None
-    with tempfile.TemporaryDirectory(prefix="layerstore-", dir=above) as folder:
-        yield Path(folder)
 
 
 def _warn(warnings: Sequence[str]) -> None:
