@@ -4,6 +4,7 @@ They are kept, for they may be the last trace of what somebody pushed. Pushing t
 again makes its blob whole; what lies here is then of no more use and is a person's to remove.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from layerstore.oci.digest import Digest
@@ -11,18 +12,23 @@ from layerstore.registry.paths import (
     QUARANTINE,
     BlobData,
     Quarantined,
+    blob_folder,
     quarantine_folder,
     recognise,
 )
 from layerstore.storage.driver import FileInfo, StorageDriver
+from layerstore.storage.leftovers import Leftovers
 from layerstore.upkeep.check.content import Hashing
 
 
 class Quarantine:
     """The damaged blobs of one storage."""
 
-    def __init__(self, driver: StorageDriver, hashing: Hashing) -> None:
+    def __init__(
+        self, driver: StorageDriver, hashing: Hashing, leftovers: Leftovers | None
+    ) -> None:
         self._driver = driver
+        self._leftovers = leftovers
         self._hashing = hashing
 
     async def holds(self, digest: Digest) -> bool:
@@ -51,6 +57,8 @@ class Quarantine:
         if await self._hashing.fits(place.path, digest):
             await self._driver.move(place.path, path)
             return False
+        if self._leftovers is not None:
+            await asyncio.to_thread(self._leftovers.remove_empty_folder, blob_folder(digest))
         return True
 
     async def _free_place(self, digest: Digest) -> Quarantined:

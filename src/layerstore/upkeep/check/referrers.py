@@ -11,7 +11,10 @@ from layerstore.upkeep.check.revisions import read
 
 
 class ReferrerCheck:
-    """Examines the entries of one repository, which are folders (they are what is listed)."""
+    """Examines the entries of one repository, which are folders (they are what is listed).
+
+    That a manifest has no entry is found where the manifest is examined.
+    """
 
     def __init__(self, case: Case) -> None:
         self._storage = case.storage
@@ -48,10 +51,9 @@ class ReferrerCheck:
         if complaint:
             return [self._removed(place, complaint)]
         link = await self._view.link(place.path)
-        if link is not None and link.target(place.referrer) is not None:
+        if link is None or link.target(place.referrer) is not None:
             return []
-        text = "there is a folder for the entry, and no link" if link is None else link.complaint
-        return [self._written(place, text)]
+        return [self._written(place, link.complaint)]
 
     async def _stale(self, place: ReferrerLink) -> str:
         """Why the entry counts for nothing; nothing if it counts, or nobody can tell."""

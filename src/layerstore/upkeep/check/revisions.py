@@ -14,7 +14,6 @@ from layerstore.oci.manifest import (
 )
 from layerstore.registry.paths import (
     BlobData,
-    LayerLink,
     ReferrerLink,
     RevisionLink,
     SignatureLink,
@@ -149,11 +148,9 @@ class RevisionCheck:
 
     async def _missing_blob(self, blob: Digest, *, is_required: bool) -> str:
         """What is the matter with it; nothing if all is well."""
-        if await self._view.link(LayerLink(self._name, blob).path) is None:
-            return "is not linked here" if is_required else ""
         target = await self._view.layer(blob)
         if target is None:
-            return "has a broken link"
+            return "is not linked here" if is_required else ""
         return await self._bad_content(target)
 
     async def _missing_child(self, child: Digest, *, is_required: bool) -> str:

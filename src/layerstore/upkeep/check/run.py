@@ -101,7 +101,7 @@ class Check:
             rules,
             self._desk,
             hashing,
-            Quarantine(driver, hashing),
+            Quarantine(driver, hashing, leftovers),
             leftovers,
             LinkStore(driver),
         )

@@ -9,6 +9,7 @@ from layerstore.oci.digest import Digest
 from layerstore.oci.errors import DigestInvalid, ManifestInvalid
 from layerstore.oci.manifest import MANIFEST_BYTES_MAX, media_type_of
 from layerstore.oci.name import Name
+from layerstore.oci.tarsum import TarSum
 from layerstore.registry.blobs import BlobStore
 from layerstore.registry.paths import LayerLink, RevisionLink
 from layerstore.storage.driver import PathNotFound, StorageDriver
@@ -70,16 +71,15 @@ class View:
         return await read_link(self.driver, path)
 
     async def layer(self, digest: Digest) -> Digest | None:
-        """Where the repository's link to a blob leads; None without one, or with a broken one."""
-        link = await self.link(LayerLink(self.name, digest).path)
-        return None if link is None else link.target(digest)
+        """Where the repository's link to a blob leads, or led; None without a link."""
+        return _led(await self.link(LayerLink(self.name, digest).path), digest)
 
     async def revision(self, digest: Digest) -> Digest | None:
         """The same of a manifest, also where version 2.1.0 of the original wrote its link."""
-        link = await self.link(RevisionLink(self.name, digest).path)
-        if link is not None and (target := link.target(digest)) is not None:
-            return target
-        return digest if await self.is_misplaced(digest) else None
+        target = _led(await self.link(RevisionLink(self.name, digest).path), digest)
+        if target is None and await self.is_misplaced(digest):
+            return digest
+        return target
 
     async def is_misplaced(self, digest: Digest) -> bool:
         """Whether it is a manifest whose link stands below `_layers`."""
@@ -92,3 +92,10 @@ class View:
         except ManifestInvalid:
             return False
         return True
+
+
+def _led(link: Link | None, own: Digest) -> Digest | None:
+    """A broken link is a finding itself; what it is needed for goes by what it ought to be."""
+    if link is None:
+        return None
+    return link.target(own) or (None if isinstance(own, TarSum) else own)

@@ -1,0 +1,1 @@
+"""Damage, made on trees of real pushes, is found, mended and healed."""

@@ -1,0 +1,167 @@
+"""A storage that was filled by pushes, to be damaged and checked."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from layerstore.clock import SystemClock
+from layerstore.oci.descriptor import SCHEMA1_SIGNED
+from layerstore.oci.digest import Digest
+from layerstore.oci.name import Name, Tag
+from layerstore.registry.local import LocalRegistry
+from layerstore.registry.locks import ProcessLocks
+from layerstore.registry.notary import Notary
+from layerstore.registry.references import ManifestRules
+from layerstore.registry.repository import Repository
+from layerstore.storage.driver import FileInfo, StorageDriver
+from layerstore.storage.filesystem import FilesystemDriver
+from layerstore.storage.leftovers import Leftovers
+from layerstore.storage.memory import MemoryDriver
+from layerstore.upkeep.check.findings import Finding, Kind, Severity
+from layerstore.upkeep.check.run import Check, Summary, Wishes
+from tests.fakes import FakeClock
+from tests.unit.oci.signers import document, host, payload
+from tests.unit.registry.conftest import CONFIG, LAYER, descriptor, image, index, push_blobs
+
+NAME: Final = Name("library/alpine")
+OTHER: Final = Name("library")
+LATEST: Final = Tag("latest")
+LISTED: Final = Tag("listed")
+OLD: Final = Tag("old")
+
+IMAGE: Final = image()
+SECOND: Final = image(annotations={"second": "yes"})
+INDEX: Final = index(IMAGE, SECOND)
+ARTIFACT: Final = image(subject=descriptor(IMAGE, "application/vnd.oci.image.manifest.v1+json"))
+PAYLOAD: Final = payload(tag="old")
+LAYER_OF_OLD: Final = b"layer"
+LATER_HOURS: Final = 2
+
+
+class LaterClock(FakeClock):
+    """A clock some hours ahead of the files': all that was pushed is at rest."""
+
+    def now(self) -> datetime:
+        return SystemClock().now() + timedelta(hours=LATER_HOURS)
+
+
+class Tree:
+    """A storage, the registry that fills it, and checks of it."""
+
+    def __init__(self, driver: StorageDriver, root: Path | None) -> None:
+        self.driver = driver
+        self.root = root
+        self.clock: FakeClock = LaterClock()
+        self.locks = ProcessLocks()
+        notary = Notary(self.clock, takes_pushes=True, key=lambda: host(number=9))
+        self.registry = LocalRegistry(driver, self.locks, self.clock, notary=notary)
+        self.repository = self.registry.repository(NAME)
+        self.rules = ManifestRules()
+        self.summary: Summary | None = None
+
+    async def fill(self) -> None:
+        """Two images and their index, an artifact, a signed manifest, an upload."""
+        await push_all(self.repository)
+        await self.repository.uploads.start()
+        await push_image_only(self.registry.repository(OTHER))
+
+    async def check(self, **wishes: Any) -> list[Finding]:
+        """What one run reports."""
+        found: list[Finding] = []
+        leftovers = Leftovers(self.root) if self.root else None
+        try:
+            check = Check(
+                self.driver,
+                self.locks,
+                self.clock,
+                self.rules,
+                Wishes(jobs=2, **wishes),
+                found.append,
+                leftovers,
+            )
+            self.summary = await check.run()
+        finally:
+            if leftovers is not None:
+                leftovers.close()
+        return found
+
+    async def damage(self) -> list[Finding]:
+        """What one run reports but for notes."""
+        return [each for each in await self.check() if each.severity is not Severity.NOTE]
+
+    async def files(self) -> dict[str, tuple[FileInfo, bytes]]:
+        """All that is stored."""
+        return {
+            path: (info, await self.driver.get(path)) async for path, info in self.driver.walk("/")
+        }
+
+    async def flip(self, path: str) -> None:
+        """Change one bit of a file."""
+        content = bytearray(await self.driver.get(path))
+        content[len(content) // 2] ^= 1
+        await self.driver.put(path, bytes(content))
+
+
+async def push_all(repository: Repository) -> None:
+    """Push everything that the repository has, in the order of a client."""
+    await push_blobs(repository, CONFIG, LAYER, LAYER_OF_OLD)
+    manifests = repository.manifests
+    await manifests.put(IMAGE, None, tags=[LATEST])
+    await manifests.put(SECOND, None)
+    await manifests.put(INDEX, None, tags=[LISTED])
+    await manifests.put(ARTIFACT, None)
+    await manifests.put(document(PAYLOAD, host()), SCHEMA1_SIGNED, tags=[OLD])
+
+
+async def push_image_only(repository: Repository) -> None:
+    """One image under one tag."""
+    await push_blobs(repository, CONFIG, LAYER)
+    await repository.manifests.put(IMAGE, None, tags=[LATEST])
+
+
+@pytest.fixture(scope="session")
+def filled_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that was filled once, to be copied."""
+    root = tmp_path_factory.mktemp("filled") / "root"
+    with closing(FilesystemDriver(root, SystemClock())) as driver:
+        asyncio.run(Tree(driver, root).fill())
+    return root
+
+
+@pytest.fixture
+def folder_tree(filled_root: Path, tmp_path: Path) -> Iterator[Tree]:
+    """A whole storage in a folder."""
+    root = shutil.copytree(filled_root, tmp_path / "root")
+    with closing(FilesystemDriver(root, SystemClock())) as driver:
+        yield Tree(driver, root)
+
+
+@pytest.fixture
+def memory_tree() -> Tree:
+    """A whole storage in memory."""
+    tree = Tree(MemoryDriver(SystemClock()), None)
+    asyncio.run(tree.fill())
+    return tree
+
+
+@pytest.fixture(params=["memory_tree", "folder_tree"])
+def tree(request: pytest.FixtureRequest) -> Tree:
+    """A whole storage, over each driver."""
+    found: Tree = request.getfixturevalue(request.param)
+    return found
+
+
+def kinds(findings: list[Finding]) -> list[Kind]:
+    return sorted(each.kind for each in findings)
+
+
+def digest(content: bytes) -> Digest:
+    return Digest.of(content)
