@@ -1,4 +1,4 @@
-"""Private folders: this user's alone, and gone with the parent or, if that was killed, the next one."""
+"""Private folders: for this user alone, gone with the parent or, if that was killed, the next."""
 
 import os
 import signal
