@@ -117,7 +117,7 @@ class RepositoryCall(Call):
 
     @property
     def wanted(self) -> tuple[Access, ...]:
-        return tuple(Access(REPOSITORY, self.name, action) for action in self.actions)
+        return tuple([Access(REPOSITORY, self.name, action) for action in self.actions])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+import msgspec
 
 from layerstore.api.calls import Call
 from layerstore.api.locations import Locations
@@ -41,8 +42,7 @@ class UploadGate(Protocol):
         """One of those that were let in has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """What a handler gets beside its call."""
 
     request: Request

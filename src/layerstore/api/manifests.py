@@ -1,9 +1,11 @@
 """Manifests: read in the form that the client takes, put, deleted."""
 
+from collections.abc import Sequence
+
 from layerstore.api import notices
 from layerstore.api.calls import DeleteManifest, GetManifest, PutManifest
 from layerstore.api.exchange import Exchange, Header
-from layerstore.api.negotiation import Accept, Rendering, choose
+from layerstore.api.negotiation import Rendering, accepted, choose
 from layerstore.auth.access import CREATE, OVERWRITE, REPOSITORY, Access, Grant
 from layerstore.oci.descriptor import INDEX_TYPES
 from layerstore.oci.digest import Digest
@@ -19,17 +21,27 @@ from layerstore.web.message import Response, read_whole
 async def get_manifest(call: GetManifest, exchange: Exchange) -> Response:
     repository = exchange.repository(call.name)
     stored = await repository.manifests.get(call.reference)
-    sent, remarks = await _rendered(call, repository, stored, exchange)
-    headers = _headers(sent)
-    return exchange.unless_held(headers) or Response(200, headers + remarks, sent.content)
+    form, remarks = _form(call, stored, exchange), notices.NONE
+    if form is not Rendering.AS_STORED:
+        stored, remarks = await _rendered(form, call, repository, stored, exchange)
+    headers = _headers(stored)
+    decided = exchange.unless_held(headers)
+    if decided is not None:
+        return decided
+    headers += remarks
+    headers += notices.of_type(stored.media_type)
+    return Response(200, headers, stored.content)
 
 
 async def _rendered(
-    call: GetManifest, repository: Repository, stored: StoredManifest, exchange: Exchange
-) -> tuple[StoredManifest, list[Header]]:
-    """What is sent, and what there is to say about it."""
-    remarks: list[Header] = []
-    form = _form(call, stored, exchange)
+    form: Rendering,
+    call: GetManifest,
+    repository: Repository,
+    stored: StoredManifest,
+    exchange: Exchange,
+) -> tuple[StoredManifest, Sequence[Header]]:
+    """What is sent in place of what is stored, and what there is to say about it."""
+    remarks: Sequence[Header] = notices.NONE
     if form is Rendering.LINUX_AMD64:
         stored = await _linux_amd64(repository, stored)
         remarks = [notices.warning(notices.ONE_OF_MANY)]
@@ -37,14 +49,14 @@ async def _rendered(
     downgrade = exchange.downgrade
     if form is Rendering.SCHEMA1 and downgrade and not isinstance(call.reference, Digest):
         stored = await downgrade(repository, call.reference, stored)
-    return stored, remarks + notices.of_type(stored.media_type)
+    return stored, remarks
 
 
 def _form(call: GetManifest, stored: StoredManifest, exchange: Exchange) -> Rendering:
     return choose(
         stored.media_type,
         by_tag=not isinstance(call.reference, Digest),
-        accept=Accept(exchange.request.joined("accept")),
+        accept=accepted(exchange.request.joined("accept")),
         agent=exchange.request.header("user-agent"),
         schema1=exchange.downgrade is not None,
     )

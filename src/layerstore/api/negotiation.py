@@ -2,6 +2,7 @@
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 from layerstore.api.options import ACCEPT_ENTRIES_MAX
@@ -14,6 +15,9 @@ from layerstore.oci.descriptor import (
     SCHEMA1_SIGNED,
 )
 from layerstore.oci.errors import ManifestNotAcceptable
+
+ACCEPTS_KEPT: Final = 64
+"""Accept headers that stay taken apart."""
 
 _ANYTHING: Final = ("*/*", "application/*", JSON)
 _ONE_IMAGE: Final = (DOCKER_MANIFEST, OCI_MANIFEST)
@@ -52,6 +56,10 @@ class Accept:
     @property
     def takes_anything(self) -> bool:
         return not self._qualities or self.takes(*_ANYTHING)
+
+
+accepted: Final = lru_cache(ACCEPTS_KEPT)(Accept)
+"""The same object for the same text: clients of one kind all say the same."""
 
 
 def _entry(text: str) -> tuple[str, float]:

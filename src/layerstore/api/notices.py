@@ -4,6 +4,7 @@ Few and short, so that all of one answer stay far below the 4,096 bytes that are
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from layerstore.api.exchange import Header
@@ -20,6 +21,9 @@ FALLBACK_TAG: Final = (
     "This registry lists referrers itself; keeping a list of them under a tag is deprecated."
 )
 
+NONE: Final[Sequence[Header]] = ()
+"""Nothing to say."""
+
 _FALLBACK_TAG: Final = re.compile(r"(?:sha256|sha384|sha512)-[0-9a-f]{64}")
 
 
@@ -28,9 +32,9 @@ def warning(text: str) -> Header:
     return ("warning", f'299 - "{text}"')
 
 
-def of_type(media_type: str) -> list[Header]:
+def of_type(media_type: str) -> Sequence[Header]:
     """What there is to say about manifests of a type."""
-    return [warning(SCHEMA1_DEPRECATED)] if media_type in (SCHEMA1, SCHEMA1_SIGNED) else []
+    return (warning(SCHEMA1_DEPRECATED),) if media_type in (SCHEMA1, SCHEMA1_SIGNED) else NONE
 
 
 def is_fallback_tag(text: str) -> bool:

@@ -51,7 +51,7 @@ class TagStore:
 
     async def current(self, tag: Tag) -> Digest:
         """Where the tag leads. Raises ManifestUnknown when it leads nowhere."""
-        digest = await self.present(tag)
+        digest = await self._links.read(TagCurrent(self._name, tag).path)
         if digest is None:
             raise ManifestUnknown({"tag": tag})
         return digest

@@ -10,8 +10,12 @@ contract's full text.
 import re
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
+
+PATHS_KEPT: Final = 1_024
+"""Paths whose check is remembered: the wrapper of every driver checks, and the driver again."""
 
 _PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
 
@@ -62,8 +66,13 @@ class StorageUnavailable(StorageError):
 
 def check_path(driver: str, path: str) -> None:
     """Raise InvalidPath unless this can be the path of a file."""
-    if _PATH.fullmatch(path) is None:
+    if not _is_path(path):
         raise InvalidPath(driver, path)
+
+
+@lru_cache(PATHS_KEPT)
+def _is_path(path: str) -> bool:
+    return _PATH.fullmatch(path) is not None
 
 
 def check_folder(driver: str, path: str) -> None:
