@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.processes import free_port, wait_until
+from tests.processes import family, free_port, wait_until
 from tests.servers import Server, layerstore_server
 
 
@@ -91,6 +93,38 @@ def test_figures_have_the_original_s_names(server: Server, debug: str) -> None:
     assert f'{name}{{handler="catalog",method="get",code="200"}} 1\n' in text
     assert f'{name}{{handler="manifest",method="get",code="404"}} 1\n' in text
     assert 'registry_storage_action_seconds_count{driver="filesystem",action="get"}' in text
+
+
+def in_flight(debug: str, handler: str) -> int:
+    name = f'registry_http_in_flight_requests{{handler="{handler}"}} '
+    lines = ask(debug, "/figures").text.splitlines()
+    [count] = [line.removeprefix(name) for line in lines if line.startswith(name)]
+    return int(count)
+
+
+def begun_upload(server: Server) -> HTTPConnection:
+    """A connection on which the first half of a blob was sent."""
+    connection = HTTPConnection(server.host, timeout=10)
+    connection.putrequest("POST", f"/v2/a/blobs/uploads/?digest=sha256:{'0' * 64}")
+    connection.putheader("Content-Length", "2000")
+    connection.endheaders(b"a" * 1000)
+    return connection
+
+
+def test_requests_in_flight_are_told_as_long_as_they_are(server: Server, debug: str) -> None:
+    assert in_flight(debug, "blob_upload") == 0
+    uploads = [begun_upload(server) for _ in range(5)]
+    wait_until(lambda: in_flight(debug, "blob_upload") == 5, "all five are in flight")
+    assert in_flight(debug, "blob") == 0
+    uploads[0].send(b"a" * 1000)
+    assert uploads[0].getresponse().status == 400
+    uploads[1].close()
+    wait_until(lambda: in_flight(debug, "blob_upload") == 3, "two of them are over")
+    for worker in family(server.process.pid)[1:]:
+        os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: in_flight(debug, "blob_upload") == 0, "a dead worker's count no more")
+    for upload in uploads:
+        upload.close()
 
 
 @pytest.mark.parametrize("path", ["/debug/pprof/heap", "/debug/vars"])

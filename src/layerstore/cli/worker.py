@@ -64,6 +64,8 @@ async def _work(assignment: Assignment) -> int:
         app.refuse,
         teller,
         clock,
+        began=teller.metrics.began,
+        ended=teller.metrics.ended,
         draining=lambda: page.draining,
         unwell=lambda: page.unhealthy or page.switched_off,
         leaving=stop.is_set,
@@ -122,10 +124,10 @@ class _Teller:
         self._lines = GatheringWriter(STANDARD_ERROR, loop)
         self._access_lines = GatheringWriter(STANDARD_OUTPUT, loop)
         self._log = RequestLog(log, self._lines, self._access_lines)
-        self._metrics = Metrics(page)
+        self.metrics = Metrics(page)
 
     def __call__(self, exchange: Exchange) -> None:
-        self._metrics.request(exchange)
+        self.metrics.request(exchange)
         self._log(exchange)
 
     def flush(self) -> None:

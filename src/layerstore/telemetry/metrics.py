@@ -10,7 +10,7 @@ from itertools import accumulate, product
 from typing import Final
 
 from layerstore.telemetry.logs import Exchange
-from layerstore.telemetry.page import FIGURES, Page
+from layerstore.telemetry.page import FIGURES, GAUGES, Page
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -49,6 +49,8 @@ _END: Final = _STORAGE + len(_ACTIONS) * _HISTOGRAM
 
 if _END > FIGURES:
     raise AssertionError(f"the page has room for {FIGURES} figures, not for {_END}")
+if len(_HANDLERS) > GAUGES:
+    raise AssertionError(f"the page has room for {GAUGES} gauges, not for {len(_HANDLERS)}")
 
 _HANDLER: Final = {name: place for place, name in enumerate(_HANDLERS)}
 _METHOD: Final = {name: place for place, name in enumerate(_METHODS)}
@@ -61,6 +63,16 @@ class Metrics:
 
     def __init__(self, page: Page) -> None:
         self._page = page
+
+    def began(self, path: str) -> int:
+        """One more request is in flight; what `ended` is told of it."""
+        handler = _HANDLER[handler_of(path)]
+        self._page.change(handler, 1)
+        return handler
+
+    def ended(self, handler: int) -> None:
+        """A request is in flight no more."""
+        self._page.change(handler, -1)
 
     def request(self, exchange: Exchange) -> None:
         """One request was answered."""
@@ -102,8 +114,18 @@ def handler_of(uri: str) -> str:
 def exposition(page: Page, driver: str) -> str:
     """All figures of all workers, in the text form 0.0.4; what never happened is left out."""
     return "".join(
-        f"{line}\n" for lines in (_requests(page), _storage(page, driver)) for line in lines
+        f"{line}\n"
+        for lines in (_in_flight(page), _requests(page), _storage(page, driver))
+        for line in lines
     )
+
+
+def _in_flight(page: Page) -> Iterator[str]:
+    name = "registry_http_in_flight_requests"
+    yield f"# HELP {name} Requests that are being answered."
+    yield f"# TYPE {name} gauge"
+    for handler, place in _HANDLER.items():
+        yield f'{name}{{handler="{handler}"}} {page.gauge(place)}'
 
 
 def _requests(page: Page) -> Iterator[str]:

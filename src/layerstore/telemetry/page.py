@@ -20,6 +20,9 @@ UPLOAD_BUCKETS: Final = 1_024
 FIGURES: Final = 2_560
 """Words for figures in a slot; `metrics.py` knows what they mean."""
 
+GAUGES: Final = 16
+"""Words for what goes up and down in a slot, such as requests in flight; likewise."""
+
 SLOTS_MAX: Final = 1_024
 """Workers that can have a slot at the same time."""
 
@@ -36,7 +39,7 @@ class _Head(IntEnum):
 
 
 _HEAD_WORDS: Final = 8
-_SLOT_WORDS: Final = FIGURES + UPLOAD_BUCKETS
+_SLOT_WORDS: Final = FIGURES + UPLOAD_BUCKETS + GAUGES
 
 
 class PageInvalid(Exception):
@@ -53,6 +56,7 @@ class Page:
             raise IndexError(f"slot {slot} of {self._slots}")
         self._figures = _HEAD_WORDS + (1 + slot) * _SLOT_WORDS
         self._uploads = self._figures + FIGURES
+        self._gauges = self._uploads + UPLOAD_BUCKETS
 
     @classmethod
     def private(cls) -> "Page":
@@ -68,7 +72,8 @@ class Page:
             raise ValueError(f"{slots} slots")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(descriptor, _size(slots))
+            # Room that is only promised kills whoever writes into it on a full disk (SIGBUS).
+            os.posix_fallocate(descriptor, 0, _size(slots))
             memory = mmap.mmap(descriptor, _size(slots))
         finally:
             os.close(descriptor)
@@ -122,6 +127,15 @@ class Page:
     def figure(self, figure: int) -> int:
         """The sum over all workers, those that are gone too."""
         return sum([self._words[slot + figure] for slot in self._all_slots()])
+
+    def change(self, gauge: int, amount: int) -> None:
+        """Let a gauge of this process go up, or down again by what it went up."""
+        self._words[self._gauges + gauge] += amount
+
+    def gauge(self, gauge: int) -> int:
+        """The sum over all workers that live."""
+        at = FIGURES + UPLOAD_BUCKETS + gauge
+        return sum([self._words[slot + at] for slot in self._all_slots()])
 
     def upload_began(self, client: str) -> None:
         """One more upload of this client is open in this process."""

@@ -63,7 +63,8 @@ class Limits:
 class Edge:
     """An ASGI application around one handler.
 
-    `handle` answers requests and `refuse` errors; `tell` hears of every finished request;
+    `handle` answers requests and `refuse` errors; `tell` hears of every finished request; `began`
+    of every path that is asked for, and `ended`, once that is over, of what `began` answered;
     `draining` says whether requests are turned away, `leaving` whether connections end with the
     request that they serve, `unwell` whether a check of the server's health fails; `trusted` names
     the proxies that may speak for others.
@@ -76,6 +77,8 @@ class Edge:
         tell: Callable[[Exchange], None],
         clock: Clock,
         *,
+        began: Callable[[str], int] = lambda _: 0,
+        ended: Callable[[int], None] = lambda _: None,
         limits: Limits | None = None,
         draining: Callable[[], bool] = lambda: False,
         leaving: Callable[[], bool] = lambda: False,
@@ -86,6 +89,8 @@ class Edge:
         self._refuse = refuse
         self._tell = tell
         self._clock = clock
+        self._began = began
+        self._ended = ended
         self._limits = limits or Limits()
         self._draining = draining
         self._leaving = leaving
@@ -100,9 +105,11 @@ class Edge:
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
+        began = self._began(scope["path"])
         try:
             await self._serve(scope, receive, send)
         finally:
+            self._ended(began)
             self._running.discard(task)
 
     async def idle(self) -> None:

@@ -72,3 +72,29 @@ def test_figures_are_sums_over_workers_and_outlive_them(tmp_path: Path) -> None:
     parent.fold(1)
     line = 'registry_http_requests_total{handler="base",method="get",code="200"} 2'
     assert line in exposition(parent, "filesystem").splitlines()
+
+
+def in_flight(page: Page) -> dict[str, str]:
+    """The requests in flight by handler, but for those of which there are none."""
+    name = "registry_http_in_flight_requests"
+    lines = [line for line in exposition(page, "filesystem").splitlines() if line.startswith(name)]
+    counts = [line.removeprefix(f'{name}{{handler="').split('"} ') for line in lines]
+    return {handler: count for handler, count in counts if count != "0"}
+
+
+def test_requests_in_flight_are_those_that_began_and_have_not_ended(tmp_path: Path) -> None:
+    parent = Page.create(tmp_path / "page", 2)
+    workers = [Metrics(Page.open(tmp_path / "page", slot)) for slot in (0, 1)]
+    held = [worker.began("/v2/a/blobs/uploads/some-id") for worker in workers]
+    workers[0].began("/v2/a/manifests/latest")
+    assert in_flight(parent) == {"blob_upload_chunk": "2", "manifest": "1"}
+    workers[0].ended(held[0])
+    assert in_flight(parent) == {"blob_upload_chunk": "1", "manifest": "1"}
+    parent.fold(0)
+    assert in_flight(parent) == {"blob_upload_chunk": "1"}
+
+
+def test_handlers_without_requests_in_flight_are_told_too() -> None:
+    text = exposition(Page.private(), "filesystem")
+    assert "# TYPE registry_http_in_flight_requests gauge\n" in text
+    assert text.count("\nregistry_http_in_flight_requests{") == 8

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.telemetry.page import Page, PageInvalid
+from layerstore.telemetry.page import GAUGES, Page, PageInvalid
 
 REQUESTS, SENT, OTHER = 0, 7, 8
 
@@ -51,6 +51,19 @@ def test_what_a_gone_worker_counted_stays_and_what_it_held_does_not(path: Path) 
     assert parent.figure(REQUESTS) == 11
     parent.fold(0)
     assert parent.figure(REQUESTS) == 11
+
+
+def test_a_gauge_is_summed_over_the_workers_that_live(path: Path) -> None:
+    parent = Page.create(path, 2)
+    gone, stays = Page.open(path, 0), Page.open(path, 1)
+    for worker in (gone, stays):
+        worker.change(3, 2)
+    gone.change(0, 1)
+    stays.change(3, -1)
+    assert [parent.gauge(gauge) for gauge in range(GAUGES)] == [1, 0, 0, 3, *[0] * (GAUGES - 4)]
+    parent.fold(0)
+    assert [parent.gauge(gauge) for gauge in range(4)] == [0, 0, 0, 1]
+    assert parent.figure(OTHER) == parent.uploads("192.0.2.1") == 0
 
 
 def test_uploads_are_counted_by_client_over_all_workers(path: Path) -> None:
