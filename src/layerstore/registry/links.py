@@ -5,10 +5,15 @@ exact text of a digest counts as absent and is reported; nothing a crash left be
 """
 
 import logging
+from functools import lru_cache
+from typing import Final
 
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import DigestInvalid
 from layerstore.storage.driver import PathNotFound, StorageDriver
+
+LINKS_KEPT: Final = 1_024
+"""Contents of links that need not be read as digests again."""
 
 _log = logging.getLogger(__name__)
 
@@ -25,11 +30,10 @@ class LinkStore:
             content = await self._driver.get(path)
         except PathNotFound:
             return None
-        try:
-            return Digest.parse(content.decode("ascii"))
-        except (DigestInvalid, UnicodeDecodeError):
+        digest = _digest(content)
+        if digest is None:
             _log.warning("a broken link counts as absent: %s (%d bytes)", path, len(content))
-            return None
+        return digest
 
     async def write(self, path: str, digest: Digest) -> None:
         """Make the link, or replace it, durably; no newline, for Go reads the whole file."""
@@ -38,3 +42,12 @@ class LinkStore:
     async def remove(self, path: str) -> None:
         """Take the link away, durably; its folder may stay, as the original's does."""
         await self._driver.delete(path)
+
+
+@lru_cache(LINKS_KEPT)
+def _digest(content: bytes) -> Digest | None:
+    """The digest that these bytes are; None when they are none."""
+    try:
+        return Digest.parse(content.decode("ascii"))
+    except (DigestInvalid, UnicodeDecodeError):
+        return None
