@@ -48,8 +48,11 @@ class Image:
     def begin(self) -> Asked:
         return Asked("POST", f"/v2/{self.name}/blobs/uploads/", 202)
 
-    def append(self, location: str) -> Asked:
-        return Asked("PATCH", _target(location), 202, body=self.layer)
+    def append(self, location: str, start: int = 0) -> Asked:
+        return Asked("PATCH", _target(location), 202, body=self.layer[start:])
+
+    def status(self, location: str) -> Asked:
+        return Asked("GET", _target(location), 204)
 
     def finish(self, location: str) -> Asked:
         return Asked("PUT", f"{_target(location)}&digest={digest_of(self.layer)}", 201)
