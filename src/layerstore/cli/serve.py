@@ -24,8 +24,8 @@ from layerstore.app import health_checks, settle, storage_folder, worker_count
 from layerstore.cli.assignment import Assignment
 from layerstore.cli.certificates import Certificates, certificates, signs_of_change
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail
-from layerstore.cli.private import private_folder
 from layerstore.cli.plan import assignment, log_settings
+from layerstore.cli.private import private_folder
 from layerstore.cli.workers import Workers, slots_for
 from layerstore.clock import SystemClock
 from layerstore.config import Config, ConfigError, Loaded, load
