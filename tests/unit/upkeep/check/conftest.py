@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from layerstore.oci.descriptor import SCHEMA1_SIGNED
 from layerstore.oci.digest import Digest
 from layerstore.oci.name import Name, Tag
 from layerstore.registry.local import LocalRegistry
-from layerstore.registry.locks import ProcessLocks
+from layerstore.registry.locks import Locks, ProcessLocks
 from layerstore.registry.notary import Notary
 from layerstore.registry.references import ManifestRules
 from layerstore.registry.repository import Repository
@@ -25,8 +25,8 @@ from layerstore.storage.driver import FileInfo, StorageDriver
 from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.leftovers import Leftovers
 from layerstore.storage.memory import MemoryDriver
-from layerstore.upkeep.check.findings import Finding, Kind, Severity
-from layerstore.upkeep.check.run import Check, Summary, Wishes
+from layerstore.upkeep.check.findings import Finding, Kind, Report, Severity
+from layerstore.upkeep.check.run import Amount, Check, Summary, Wishes
 from tests.fakes import FakeClock
 from tests.unit.oci.signers import document, host, payload
 from tests.unit.registry.conftest import CONFIG, LAYER, descriptor, image, index, push_blobs
@@ -60,7 +60,7 @@ class Tree:
         self.driver = driver
         self.root = root
         self.clock: FakeClock = LaterClock()
-        self.locks = ProcessLocks()
+        self.locks: Locks = ProcessLocks()
         notary = Notary(self.clock, takes_pushes=True, key=lambda: host(number=9))
         self.registry = LocalRegistry(driver, self.locks, self.clock, notary=notary)
         self.repository = self.registry.repository(NAME)
@@ -76,22 +76,20 @@ class Tree:
     async def check(self, **wishes: Any) -> list[Finding]:
         """What one run reports."""
         found: list[Finding] = []
-        leftovers = Leftovers(self.root) if self.root else None
-        try:
-            check = Check(
-                self.driver,
-                self.locks,
-                self.clock,
-                self.rules,
-                Wishes(jobs=2, **wishes),
-                found.append,
-                leftovers,
-            )
+        with self._opened(Wishes(jobs=2, **wishes), found.append) as check:
             self.summary = await check.run()
-        finally:
-            if leftovers is not None:
-                leftovers.close()
         return found
+
+    async def measured(self) -> Amount:
+        """How much a run would hash."""
+        with self._opened(Wishes(), lambda _: None) as check:
+            return await check.measure()
+
+    @contextmanager
+    def _opened(self, wishes: Wishes, report: Report) -> Iterator[Check]:
+        with ExitStack() as stack:
+            left = stack.enter_context(closing(Leftovers(self.root))) if self.root else None
+            yield Check(self.driver, self.locks, self.clock, self.rules, wishes, report, left)
 
     async def damage(self) -> list[Finding]:
         """What one run reports but for notes."""

@@ -268,6 +268,14 @@ DAMAGES = {
 }
 
 
+NEVER_PUSHED = {
+    "a manifest that is none",
+    "a tag of a manifest elsewhere",
+    "a tag that its index does not have",
+}
+"""What no push heals: two of them nobody pushed, and a tag that leads right is not written anew."""
+
+
 async def test_nothing_is_found_in_a_whole_tree(tree: Tree) -> None:
     assert await tree.check() == []
     assert tree.summary is not None
@@ -275,9 +283,7 @@ async def test_nothing_is_found_in_a_whole_tree(tree: Tree) -> None:
     assert (tree.summary.manifests, tree.summary.blobs) == (6, 9)
 
 
-@pytest.mark.parametrize(
-    "damage", DAMAGES.values(), ids=[name.replace(" ", "-") for name in DAMAGES]
-)
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
 async def test_damage_is_found_and_mended(tree: Tree, damage: Damage) -> None:
     await damage.done(tree)
     before = await tree.files()
@@ -289,17 +295,12 @@ async def test_damage_is_found_and_mended(tree: Tree, damage: Damage) -> None:
     assert again == []
 
 
-@pytest.mark.parametrize(
-    "damage", DAMAGES.values(), ids=[name.replace(" ", "-") for name in DAMAGES]
-)
+@pytest.mark.parametrize("name", [name for name in DAMAGES if name not in NEVER_PUSHED])
 async def test_pushing_everything_again_heals_what_a_repair_left(
-    tree: Tree, damage: Damage
+    memory_tree: Tree, name: str
 ) -> None:
-    if Kind.BAD_MANIFEST in damage.left or Kind.TAG_NOT_IN_INDEX in damage.found:
-        pytest.skip("nobody pushed it")
-
-    await damage.done(tree)
-    await tree.check(repairs=True)
-    await push_all(tree.repository)
-    await push_image_only(tree.registry.repository(OTHER))
-    assert await tree.damage() == []
+    await DAMAGES[name].done(memory_tree)
+    await memory_tree.check(repairs=True)
+    await push_all(memory_tree.repository)
+    await push_image_only(memory_tree.registry.repository(OTHER))
+    assert await memory_tree.damage() == []
