@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import socket
 from pathlib import Path
@@ -12,25 +11,12 @@ import pytest
 
 from tests.processes import family, short_folder, wait_until
 from tests.servers import SECRET, layerstore_server
-from tests.wire.client import SocketWire
+from tests.wire.client import SocketWire, UnixConnection
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 """The beginning of HTTP/2 with empty settings (RFC 9113 §3.4)."""
 
 SETTINGS_FRAME = 4
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a socket in the file system."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=10)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
-        self.sock.connect(str(self._path))
 
 
 def test_a_socket_in_the_file_system_is_listened_on(tmp_path: Path) -> None:
