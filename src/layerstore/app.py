@@ -7,6 +7,7 @@ joined, once for each process.
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -61,6 +62,7 @@ from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver, Observe
 from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.ours import (
+    OWN_FOLDER,
     SCHEMA1_KEY,
     SECRET_BYTES,
     is_ours,
@@ -133,8 +135,11 @@ class App:
             await self.store.close()
 
 
-def build(config: Config, page: Page, clock: Clock) -> App:
-    """The application that a configuration describes. Raises ConfigError, StorageError."""
+def build(config: Config, page: Page, clock: Clock, shared: Path | None = None) -> App:
+    """The application that a configuration describes. Raises ConfigError, StorageError.
+
+    `shared` is a folder that the processes of this server see, and nobody else need.
+    """
     inner = _driver(config, clock)
     driver = _worn(config, inner, clock, Metrics(page).storage)
     notary = open_notary(config, clock)
@@ -149,7 +154,7 @@ def build(config: Config, page: Page, clock: Clock) -> App:
         passes=entrance.passes,
     )
     store = inner if isinstance(inner, ObjectStoreDriver) else None
-    return App(api, driver, _upkeep(config, inner, registry, clock), store)
+    return App(api, driver, _upkeep(config, inner, registry, clock, shared), store)
 
 
 def open_registry(config: Config, clock: Clock) -> LocalRegistry:
@@ -410,14 +415,24 @@ def _registry(config: Config, driver: StorageDriver, clock: Clock, notary: Notar
     )
 
 
-def _upkeep(config: Config, driver: StorageDriver, registry: LocalRegistry, clock: Clock) -> Upkeep:
-    """What this process does beside requests; `driver` is the one that no wrapper hides."""
+def _upkeep(
+    config: Config,
+    driver: StorageDriver,
+    registry: LocalRegistry,
+    clock: Clock,
+    shared: Path | None,
+) -> Upkeep:
+    """What this process does beside requests; `driver` is the one that no wrapper hides.
+
+    One process of all that serve a folder does it, or one of each server on another storage.
+    """
     folder, purging = storage_folder(config), config.storage.maintenance.uploadpurging
+    locks = _locks_folder(folder) if folder else shared
     duties = leftover_duties(driver) if isinstance(driver, FilesystemDriver) else []
     if purging.enabled:
         purge = partial(purge_old_uploads, registry, clock, purging.age, dryrun=purging.dryrun)
         duties.append(Duty("upload purging", purge, purging.interval))
-    return Upkeep(duties, Post(_locks_folder(folder) / "upkeep" if folder else None), clock)
+    return Upkeep(duties, Post(locks / "upkeep" if locks else None), clock)
 
 
 def _locks(folder: Path | None, clock: Clock) -> Locks:
@@ -425,7 +440,10 @@ def _locks(folder: Path | None, clock: Clock) -> Locks:
 
 
 def _locks_folder(folder: Path) -> Path:
-    return own_folder(folder) / "locks"
+    """Where locks are files. What only reads does without: whoever takes one will be told."""
+    with suppress(OSError):
+        return own_folder(folder) / "locks"
+    return folder / OWN_FOLDER / "locks"
 
 
 def machine_start() -> datetime | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.app import settle
+from layerstore.app import build, settle
 from layerstore.config import Config, ConfigError, load
+from layerstore.telemetry.page import Page
 from tests.fakes import FakeClock
 from tests.processes import short_folder
 
@@ -66,5 +67,6 @@ def test_a_folder_that_nobody_writes_in_is_served_read_only(root: Path) -> None:
     root.chmod(0o555)
     with as_nobody():
         settled = settle(configured(root, READ_ONLY), FakeClock())
+        build(settled, Page.private(), FakeClock())
     assert settled.http.secret
     assert list(root.iterdir()) == []

@@ -55,7 +55,7 @@ async def _work(assignment: Assignment) -> int:
     clock = SystemClock()
     page = Page.open(assignment.page, assignment.slot)
     config = msgspec.json.decode(assignment.configuration.read_bytes(), type=Config)
-    app = build(config, page, clock)
+    app = build(config, page, clock, assignment.page.parent)
     stop = _stop_requested(assignment.control)
     await app.start()
     teller = _Teller(assignment.log, page, asyncio.get_running_loop())

@@ -20,6 +20,9 @@ SECRET_BYTES: Final = 32
 SCHEMA1_KEY: Final = "schema1-key"
 """The file with the key that this registry signs schema 1 manifests by."""
 
+OWN_FOLDER: Final = "layerstore"
+"""The name of our folder below a storage root."""
+
 _OWN_MODE: Final = 0o700
 _WRITE: Final = os.W_OK | os.X_OK
 
@@ -27,7 +30,7 @@ _WRITE: Final = os.W_OK | os.X_OK
 def own_folder(root: Path) -> Path:
     """The folder, made if it was absent, which only this user can enter. Raises OSError."""
     make_root(root)
-    folder = root / "layerstore"
+    folder = root / OWN_FOLDER
     folder.mkdir(mode=_OWN_MODE, exist_ok=True)
     return folder
 

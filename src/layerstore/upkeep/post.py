@@ -15,7 +15,7 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 class Post:
     """Held by at most one process, for as long as that lives or until it leaves.
 
-    Without a file, where processes of other machines cannot see one, everybody holds it.
+    Those that see no common file do not know of each other, and without a file everybody holds it.
     """
 
     def __init__(self, file: Path | None) -> None:
