@@ -148,9 +148,10 @@ class Files:
             await anext(reading)
 
     async def test_a_reader_may_leave_in_the_middle(self, driver: StorageDriver) -> None:
-        await driver.put("/file", some_bytes(4 * MIB))
+        content = some_bytes(4 * MIB)
+        await driver.put("/file", content)
         reading = driver.read("/file")
-        assert await anext(reading) == some_bytes(4 * MIB)[:MIB]
+        assert content.startswith(await anext(reading))
         del reading
         await driver.delete("/file")
 

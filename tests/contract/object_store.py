@@ -22,6 +22,8 @@ PART = 5 * 1024 * 1024
 class ObjectStoreSuite(DriverSuite):
     """Everything that is promised, with parts of 5 MiB."""
 
+    many = 2100
+
     async def test_the_next_chunk_is_asked_for_when_the_last_is_written(
         self, driver: StorageDriver, another: StorageDriver
     ) -> None:

@@ -33,6 +33,9 @@ CALLS_AT_ONCE: Final = 100
 STREAMS_AT_ONCE: Final = 1000
 """Connections of one process whose pace a reader sets."""
 
+PIECE_BYTES: Final = 256 * 1024
+"""Bytes of a body that are handed to the connection at a time."""
+
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of an answer that is taken whole."""
 
@@ -77,7 +80,7 @@ class HttpClient:
         """One request and its whole answer. Raises Trouble."""
         await self._live()
         size = len(body) if isinstance(body, bytes) else body.size
-        data = body if isinstance(body, bytes) else _sent(body)
+        data = body if isinstance(body, bytes) and size <= PIECE_BYTES else _sent(body)
         headers = {**headers, "Content-Length": str(size)}
         try:
             async with (
@@ -139,7 +142,13 @@ class HttpClient:
         )
 
 
-async def _sent(body: Body) -> AsyncIterator[bytes | memoryview]:
+async def _sent(body: bytes | Body) -> AsyncIterator[bytes | memoryview]:
+    """In pieces, for others have their turn between two of them."""
+    if isinstance(body, bytes):
+        whole = memoryview(body)
+        for start in range(0, len(whole), PIECE_BYTES):
+            yield whole[start : start + PIECE_BYTES]
+        return
     async for piece in body.pieces():
         yield piece
 
