@@ -218,6 +218,8 @@ class _Bar(Progress):
     """Follows a check by itself, whenever it is drawn."""
 
     def __init__(self, check: Check, amount: Amount, console: Console) -> None:
+        self._check = check
+        self._amount = amount
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -226,14 +228,13 @@ class _Bar(Progress):
             TimeRemainingColumn(),
         )
         super().__init__(*columns, console=console, transient=True)
-        self._check = check
-        self._amount = amount
-        self._task = self.add_task("", total=amount.blob_bytes)
+        self.add_task("", total=amount.blob_bytes)
 
     def get_renderables(self) -> Iterable[RenderableType]:
         now = self._check.progress
         counted = f"{now.phase}: {now.blobs} of {self._amount.blobs} blobs"
-        self.update(self._task, completed=now.blob_bytes, description=counted)
+        for task in self.task_ids:
+            self.update(task, completed=now.blob_bytes, description=counted)
         yield from super().get_renderables()
 
 

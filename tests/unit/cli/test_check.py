@@ -199,6 +199,15 @@ def test_whoever_the_storage_does_not_belong_to_may_look_and_leaves_nothing(
     assert sorted(data.rglob("*")) == before
 
 
+def test_a_terminal_shows_how_far_it_has_come(data: Path) -> None:
+    spoil(data, BlobData(Digest.of(LAYER)).path)
+    command = ["check", "--data", str(data)]
+    result = CliRunner().invoke(app, command, env={"FORCE_COLOR": "1"})
+    assert result.exit_code == 1
+    assert "of 3 blobs" in result.stderr
+    assert "bad-bytes" in result.stdout
+
+
 def test_help_shows_examples_and_exit_statuses() -> None:
     text = CliRunner().invoke(app, ["check", "--help"]).stdout
     assert "layerstore check --data /srv/registry --repair" in text
