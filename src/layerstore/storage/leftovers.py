@@ -9,20 +9,17 @@ gathering is its writer's for as long as that writer holds its lock.
 import errno
 import fcntl
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from layerstore.storage import incoming
 from layerstore.storage.beneath import NAME, Descriptor, Tree, last_name, parent
 from layerstore.storage.driver import StorageUnavailable
 from layerstore.storage.durable import INCOMING, OURS, TRASH, child_names
-
-_TEMPORARY: Final = re.compile(r".+\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp")
+from layerstore.storage.temporaries import TEMPORARY
 
 
 class Leftovers:
@@ -49,7 +46,7 @@ class Leftovers:
                 here = place.removeprefix(str(self._root))
                 folders[:] = [name for name in folders if f"{here}/{name}" not in (INCOMING, TRASH)]
                 for name in files:
-                    if _TEMPORARY.fullmatch(name) and _touched(number, name) < limit:
+                    if TEMPORARY.fullmatch(name) and _touched(number, name) < limit:
                         yield f"{here}/{name}"
 
     def _gathering(self) -> Iterator[str]:

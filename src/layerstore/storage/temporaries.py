@@ -13,7 +13,8 @@ from typing import Final
 
 from layerstore.storage.beneath import Tree
 
-_TEMPORARY: Final = re.compile(r".+\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp")
+TEMPORARY: Final = re.compile(r".+\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp")
+"""How a file is called until it is renamed to its place."""
 
 
 def sweep(tree: Tree, folder: str, before: float) -> Iterator[int]:
@@ -28,7 +29,7 @@ def sweep(tree: Tree, folder: str, before: float) -> Iterator[int]:
         return
     with opened as top:
         for _, _, names, here in os.fwalk(".", dir_fd=top):
-            left = [name for name in names if _TEMPORARY.fullmatch(name)]
+            left = [name for name in names if TEMPORARY.fullmatch(name)]
             yield sum([_is_swept(here, name, before) for name in left])
 
 
