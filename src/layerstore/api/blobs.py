@@ -22,6 +22,8 @@ async def get_blob(call: GetBlob, exchange: Exchange) -> Response:
     elsewhere = await _elsewhere(blob, exchange)
     if elsewhere is not None:
         return Response(307, [("location", elsewhere), ("docker-content-digest", blob.digest)])
+    if exchange.request.method == "HEAD":
+        return Response(200, headers, length=blob.size)
     whole = Response(200, headers, _whole(blob))
     return partial(exchange.request, whole, blob.size, f'"{blob.digest}"', blob.read)
 

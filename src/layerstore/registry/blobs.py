@@ -7,8 +7,8 @@ links to it and its data is there (I4). Nothing in here caches.
 import logging
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from layerstore.oci.digest import Digest, Verifier
 from layerstore.oci.errors import BlobUnknown
@@ -23,8 +23,7 @@ from layerstore.storage.driver import PathNotFound, StorageDriver
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(NamedTuple):
     """Content that is known to be there: `digest` is what it was asked for by."""
 
     digest: Digest
@@ -75,8 +74,14 @@ class BlobStore:
         verifier = Verifier(digest, new_hasher(digest.algorithm))
         verifier.update(content)
         verifier.check()
-        if await self.size(digest) != len(content):
+        if await self.size(digest) == len(content):
+            await self.settle(digest)
+        else:
             await self._driver.put(BlobData(digest).path, content)
+
+    async def settle(self, digest: Digest) -> None:
+        """See to it that content which is there, whoever brought it, survives a power loss."""
+        await self._driver.settle(BlobData(digest).path)
 
     async def put_stream(self, digest: Digest, chunks: AsyncIterable[bytes]) -> int:
         """Store what the chunks hold, whole or not at all, and return its size.
@@ -130,6 +135,16 @@ class LinkedBlobs:
             return False
         return True
 
+    async def holds(self, digest: Digest) -> bool:
+        """Whether the repository has the blob; if it does it stays, after a power loss too."""
+        path = LayerLink(self._name, digest).path
+        target = await self._links.read(path)
+        if target is None or await self._blobs.size(target) is None:
+            return False
+        await self._links.settle(path)
+        await self._blobs.settle(target)
+        return True
+
     async def put(self, digest: Digest, chunks: AsyncIterable[bytes]) -> None:
         """Store a whole blob and link it: all or nothing.
 
@@ -153,6 +168,7 @@ class LinkedBlobs:
         target = await self._links.read(LayerLink(source, digest).path)
         if target is None or not await there.has(digest):
             return False
+        await self._blobs.settle(target)
         await self.link(digest, target)
         return True
 
@@ -163,6 +179,7 @@ class LinkedBlobs:
         """
         if await self._blobs.size(digest) is None:
             return False
+        await self._blobs.settle(digest)
         await self.link(digest)
         return True
 
