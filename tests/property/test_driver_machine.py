@@ -126,6 +126,19 @@ class Driver(RuleBasedStateMachine):
         self.runner.run(self.drivers[process].drop(path))
         self.unfinished.pop(path, None)
 
+    @rule(process=PROCESS, path=SESSION, more=st.integers(0, 1))
+    def drop_by_size(self, process: int, path: str, more: int) -> None:
+        """With the size that it has, or with another one, with which it stays."""
+        held = self.unfinished.get(path)
+        dropping = self.drivers[process].drop(path, len(held or b"") + more)
+        if held is not None and not more:
+            self.runner.run(dropping)
+            del self.unfinished[path]
+            return
+        with pytest.raises(InvalidOffset) as raised:
+            self.runner.run(dropping)
+        assert raised.value.size == (None if held is None else len(held))
+
     @rule(process=PROCESS, source=SESSION, onto=FILE, more=st.integers(0, 1))
     def finish_and_move(self, process: int, source: str, onto: str, more: int) -> None:
         """With the size that it has, or with another one, after which it is dropped."""
