@@ -163,10 +163,9 @@ class Tree:
         make_root(root)
         self._root = Descriptor(os.open(root, _FOLDER))
         self._resolves = self._can_resolve(_BENEATH)
+        self.is_local = _is_local(self._root.number)
         self._tells_cached = (
-            self._resolves
-            and _is_local(self._root.number)
-            and self._can_resolve(_BENEATH | _RESOLVE_CACHED)
+            self._resolves and self.is_local and self._can_resolve(_BENEATH | _RESOLVE_CACHED)
         )
 
     def _can_resolve(self, resolve: int) -> bool:

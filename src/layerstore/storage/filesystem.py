@@ -3,10 +3,11 @@
 This file turns blocking steps into awaitable ones and errors of the system into those of the
 contract; the steps themselves are in `durable.py` (files that appear whole and stay),
 `unfinished.py` (files still being written), `incoming.py` (long content on its way), `ordering.py`
-(names in order) and `beneath.py` (never outside the root). A method costs one hop to a thread of
-the driver's own pool. On the event loop runs only what cannot block: on a local file system, a
-look at cached folder entries and a read of up to 128 KiB that is in memory already. Measured for
-a link of 71 bytes: 9 µs on the loop, 80 µs through a thread. Nothing else is done on the loop.
+and `listings.py` (names in order) and `beneath.py` (never outside the root). A method costs one hop
+to a thread of the driver's own pool. On the event loop runs only what cannot block: on a local file
+system, a look at cached folder entries and a read of up to 128 KiB that is in memory already.
+Measured for a link of 71 bytes: 9 µs on the loop, 80 µs through a thread. Nothing else is done on
+the loop.
 """
 
 import asyncio
@@ -37,6 +38,7 @@ from layerstore.storage.driver import (
 )
 from layerstore.storage.durable import OURS, Disk
 from layerstore.storage.failures import failure
+from layerstore.storage.listings import Listings
 from layerstore.storage.unfinished import PIECE_BYTES, Unfinished
 
 THREADS_MIN: Final = 25
@@ -81,6 +83,7 @@ class FilesystemDriver:
         except OSError as error:
             raise failure(NAME, "/", error) from error
         self._disk = Disk(self._tree)
+        self._listings = Listings(self._tree, clock.now)
         self._unfinished = Unfinished(self._tree, self._disk)
         self._threads = ThreadPoolExecutor(max(maxthreads, THREADS_MIN), "filesystem")
 
@@ -259,7 +262,7 @@ class FilesystemDriver:
 
     async def names(self, folder: str, after: str = "") -> AsyncIterator[str]:
         check_folder(NAME, folder)
-        async for name in self._batched(folder, ordering.all_names(self._tree, folder, after)):
+        async for name in self._batched(folder, self._listings.names(folder, after)):
             yield name
 
     async def walk(self, folder: str, after: str = "") -> AsyncIterator[tuple[str, FileInfo]]:

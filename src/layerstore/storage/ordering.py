@@ -46,7 +46,7 @@ def names_behind(tree: Tree, folder: str, after: str, limit: int) -> Names:
     with opened as fd, os.scandir(fd) as entries:
         smallest = _smallest(entries, after, limit)
     more = smallest[-1] if len(smallest) == limit else None
-    return Names([name for name in smallest if _belongs(name)], more)
+    return Names([name for name in smallest if belongs(name)], more)
 
 
 def _smallest(entries: Iterator[os.DirEntry[str]], after: str, limit: int) -> list[str]:
@@ -60,7 +60,8 @@ def _smallest(entries: Iterator[os.DirEntry[str]], after: str, limit: int) -> li
     return kept
 
 
-def _belongs(name: str) -> bool:
+def belongs(name: str) -> bool:
+    """Whether a name can be part of a path, and was not left over."""
     return _NAME.fullmatch(name) is not None and _LEFTOVER.fullmatch(name) is None
 
 
@@ -106,7 +107,7 @@ def _segments(path: str) -> list[str]:
 def _walk(tree: Tree, folder: str, point: list[str]) -> Iterator[tuple[str, FileInfo]]:
     """First what lies in the folder that the point leads into, then what comes behind it."""
     after = point[0] if point else ""
-    if _belongs(after):
+    if belongs(after):
         yield from _inside(tree, _child(folder, after), point[1:])
     for name in all_names(tree, folder, after):
         path = _child(folder, name)
