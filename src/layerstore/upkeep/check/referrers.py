@@ -47,6 +47,9 @@ class ReferrerCheck:
         )
 
     async def _look(self, place: ReferrerLink) -> list[Finding]:
+        """Of an entry that is still there: what vanished raises PathNotFound."""
+        folder = referrer_folder(self._name, place.subject, place.referrer)
+        await self._storage.driver.stat(folder)
         complaint = await self._stale(place)
         if complaint:
             return [self._removed(place, complaint)]

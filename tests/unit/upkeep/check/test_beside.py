@@ -125,6 +125,14 @@ async def test_a_manifest_that_is_being_removed_is_no_finding(memory_tree: Tree)
     assert Kind.MISSING_BLOB not in kinds(await tree.check())
 
 
+async def test_a_referrer_that_is_being_removed_is_no_finding(memory_tree: Tree) -> None:
+    tree = memory_tree
+    await tree.driver.delete(RevisionLink(NAME, digest(ARTIFACT)).path)
+    entry = ReferrerLink(NAME, digest(IMAGE), digest(ARTIFACT)).path
+    tree.locks = AwaitedLocks(lambda: tree.driver.delete(entry))
+    assert await tree.damage() == []
+
+
 async def test_what_somebody_holds_for_too_long_is_told_as_undecided(memory_tree: Tree) -> None:
     await memory_tree.driver.delete(TagCurrent(NAME, LATEST).path)
     memory_tree.locks = BusyLocks()
