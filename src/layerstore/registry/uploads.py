@@ -28,7 +28,13 @@ from layerstore.registry.paths import (
     uploads_folder,
 )
 from layerstore.registry.streams import hashed, pieces
-from layerstore.storage.driver import InvalidOffset, PathNotFound, StorageDriver, StorageError
+from layerstore.storage.driver import (
+    InvalidOffset,
+    InvalidPath,
+    PathNotFound,
+    StorageDriver,
+    StorageError,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -225,7 +231,7 @@ class UploadStore:
         data = UploadData(name, upload_id).path
         size = await driver.pending(data)
         if size is None:
-            await driver.begin(data)
+            await self._begin_again(data, upload_id)
         return UploadSession(self._rooms, upload_id, _parse_time(started), size or 0)
 
     async def ids(self) -> AsyncIterator[str]:
@@ -266,6 +272,13 @@ class UploadStore:
             return False
         await driver.delete(upload_folder(self._rooms.name, upload_id))
         return True
+
+    async def _begin_again(self, data: str, upload_id: str) -> None:
+        """A session that lost its bytes begins anew, unless something else lies in their place."""
+        try:
+            await self._rooms.driver.begin(data)
+        except InvalidPath:
+            raise BlobUploadUnknown({"uuid": upload_id}) from None
 
 
 def _parse_time(text: bytes) -> datetime:
