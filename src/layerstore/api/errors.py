@@ -45,7 +45,7 @@ from layerstore.oci.errors import (
     UrlTooLong,
     as_json,
 )
-from layerstore.storage.driver import OutOfSpace, StorageUnavailable
+from layerstore.storage.driver import InvalidPath, OutOfSpace, StorageUnavailable
 from layerstore.web.message import BodyBroken, Response
 
 UNAVAILABLE_RETRY_S: Final = 5
@@ -85,6 +85,7 @@ STATUSES: Final[Mapping[type[BaseException], int]] = {
     PaginationNumberInvalid: 400,
     OutOfSpace: 507,
     StorageUnavailable: 503,
+    InvalidPath: 503,
     BodyBroken: CLIENT_GONE,
     Exception: 500,
 }
@@ -128,6 +129,8 @@ def told(error: Exception) -> RegistryError:
             return error
         case OutOfSpace():
             return StorageFull()
+        case InvalidPath():  # names were checked before: something else stands at the path
+            return Unavailable(message="the storage is damaged where this belongs")
         case StorageUnavailable():
             return Unavailable(
                 message="the storage cannot be used now", retry_after=UNAVAILABLE_RETRY_S
