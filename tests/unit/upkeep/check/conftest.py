@@ -42,6 +42,7 @@ SECOND: Final = image(annotations={"second": "yes"})
 INDEX: Final = index(IMAGE, SECOND)
 ARTIFACT: Final = image(subject=descriptor(IMAGE, "application/vnd.oci.image.manifest.v1+json"))
 PAYLOAD: Final = payload(tag="old")
+SIGNED: Final = document(PAYLOAD, host())
 LAYER_OF_OLD: Final = b"layer"
 LATER_HOURS: Final = 2
 
@@ -116,7 +117,7 @@ async def push_all(repository: Repository) -> None:
     await manifests.put(SECOND, None)
     await manifests.put(INDEX, None, tags=[LISTED])
     await manifests.put(ARTIFACT, None)
-    await manifests.put(document(PAYLOAD, host()), SCHEMA1_SIGNED, tags=[OLD])
+    await manifests.put(SIGNED, SCHEMA1_SIGNED, tags=[OLD])
 
 
 async def push_image_only(repository: Repository) -> None:
