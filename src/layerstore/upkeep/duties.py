@@ -8,7 +8,6 @@ lock is, each does it for itself. What a duty does is not known here.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,8 +61,7 @@ class Upkeep:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
         self._post.leave()
 
     async def run(self) -> None:
