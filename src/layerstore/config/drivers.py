@@ -16,7 +16,7 @@ class Filesystem(Section, frozen=True):
     """The folder."""
 
     maxthreads: Positive = 100
-    """Calls that run at the same time, at least 25."""
+    """Reads, and as many writes, that run at the same time, at least 25."""
 
 
 class InMemory(Section, frozen=True):
@@ -159,7 +159,7 @@ class Gcs(Section, frozen=True):
     """Bytes of a part, a multiple of 256 KiB."""
 
     maxconcurrency: int = 50
-    """Calls that run at the same time, at least 25."""
+    """Reads, and as many writes, that run at the same time, at least 25."""
 
 
 class AzureCredentials(Section, frozen=True):

@@ -16,7 +16,6 @@ import io
 import os
 import stat
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from itertools import islice
 from pathlib import Path
@@ -39,6 +38,7 @@ from layerstore.storage.driver import (
 from layerstore.storage.durable import OURS, Disk
 from layerstore.storage.failures import failure
 from layerstore.storage.listings import Listings
+from layerstore.storage.threads import Threads
 from layerstore.storage.unfinished import PIECE_BYTES, Unfinished
 
 THREADS_MIN: Final = 25
@@ -70,7 +70,8 @@ def _write_error(error: OSError, path: str) -> StorageError:
 class FilesystemDriver:
     """A StorageDriver over a folder, which several processes and the original may share.
 
-    `maxthreads` bounds how many operations run at a time (at least 25, as the original's). Raises
+    `maxthreads` bounds how many reads, and how many writes, run at a time (at least 25, as the
+    original's): a disk that takes no writes for a while is read from all the same. Raises
     StorageUnavailable when the folder cannot be made or opened. Folders and files have the modes
     0777 and 0666 less the umask; what is ours lies in `layerstore/` below the root, 0700.
     """
@@ -85,7 +86,9 @@ class FilesystemDriver:
         self._disk = Disk(self._tree)
         self._listings = Listings(self._tree, clock.now)
         self._unfinished = Unfinished(self._tree, self._disk)
-        self._threads = ThreadPoolExecutor(max(maxthreads, THREADS_MIN), "filesystem")
+        count = max(maxthreads, THREADS_MIN)
+        self._readers = Threads(count, "filesystem-read")
+        self._writers = Threads(count, "filesystem-write")
 
     @property
     def name(self) -> str:
@@ -93,7 +96,8 @@ class FilesystemDriver:
 
     def close(self) -> None:
         """Wait for the threads and let go of the root; nothing may be under way."""
-        self._threads.shutdown()
+        self._readers.close()
+        self._writers.close()
         self._tree.close()
 
     async def tidy(self) -> None:
@@ -101,8 +105,8 @@ class FilesystemDriver:
 
         Raises StorageUnavailable.
         """
-        await self._reading("/", incoming.sweep, self._tree)
-        await self._reading("/", self._disk.empty_trash)
+        await self._changing("/", incoming.sweep, self._tree)
+        await self._changing("/", self._disk.empty_trash)
 
     async def sweep(self, folder: str) -> int:
         """Remove temporary files of processes that died, below `folder` and in our own folders.
@@ -120,21 +124,24 @@ class FilesystemDriver:
                 await self._clock.sleep(SWEEP_REST_S)
         return removed
 
-    async def _hop(self, step: Callable[[*Ts], T], *args: *Ts) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, step, *args)
-
     async def _reading(self, path: str, step: Callable[[*Ts], T], *args: *Ts) -> T:
         try:
-            return await self._hop(step, *args)
+            return await self._readers.run(step, *args)
         except OSError as error:
             raise _read_error(error, path) from None
 
     async def _writing(self, path: str, step: Callable[[*Ts], T], *args: *Ts) -> T:
         try:
-            return await self._hop(step, *args)
+            return await self._writers.run(step, *args)
         except OSError as error:
             raise _write_error(error, path) from None
+
+    async def _changing(self, path: str, step: Callable[[*Ts], T], *args: *Ts) -> T:
+        """A write that needs something to be there: PathNotFound when it is not."""
+        try:
+            return await self._writers.run(step, *args)
+        except OSError as error:
+            raise _read_error(error, path) from None
 
     async def get(self, path: str) -> bytes:
         check_path(NAME, path)
@@ -175,7 +182,7 @@ class FilesystemDriver:
                     await self._writing(path, spool.write, piece)
             await self._writing(path, spool.place, path, durable)
         except BaseException:
-            await asyncio.shield(self._hop(spool.discard))
+            await asyncio.shield(self._writers.run(spool.discard))
             raise
 
     async def begin(self, path: str) -> None:
@@ -208,15 +215,15 @@ class FilesystemDriver:
 
     async def finish(self, path: str) -> None:
         check_path(NAME, path)
-        await self._reading(path, self._unfinished.finish, path)
+        await self._changing(path, self._unfinished.finish, path)
 
     async def drop(self, path: str, size: int | None = None) -> None:
         check_path(NAME, path)
         if size is not None:
-            await self._reading(path, self._unfinished.drop_resting, path, size)
+            await self._changing(path, self._unfinished.drop_resting, path, size)
             return
         with suppress(PathNotFound):
-            await self._reading(path, self._unfinished.drop, path)
+            await self._changing(path, self._unfinished.drop, path)
 
     async def move(self, source: str, target: str, size: int | None = None) -> None:
         check_path(NAME, source)
@@ -278,7 +285,7 @@ class FilesystemDriver:
     async def delete(self, path: str) -> None:
         check_path(NAME, path)
         with suppress(PathNotFound):
-            await self._reading(path, self._disk.delete, path, self._clock.new_id())
+            await self._changing(path, self._disk.delete, path, self._clock.new_id())
 
     def file_for(self, path: str) -> Path | None:
         check_path(NAME, path)

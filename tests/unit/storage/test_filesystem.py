@@ -349,7 +349,7 @@ async def test_a_cancelled_read_closes_its_file(
         await reading
     del reading
     leave.set()
-    driver._threads.shutdown()
+    driver.close()
     assert str(root / "file") not in open_files()
 
 
