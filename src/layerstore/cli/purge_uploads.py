@@ -97,7 +97,7 @@ class _Tally:
             async for looked in looks:
                 self._seen += 1
                 self._count(looked)
-                status.update(f"{self._seen} uploads looked at, {len(self._gone)} removed")
+                status.update(f"{self._seen} uploads looked at, {len(self._gone)} old")
 
     def _count(self, looked: Looked) -> None:
         if looked.fate is Fate.GOES:
@@ -118,7 +118,7 @@ class _Tally:
             print_json(self._document())
         kept = self._seen - len(self._gone) - len(self._failed)
         self._say(
-            f"{self._verb} {len(self._gone)} of {self._seen} uploads, {kept} of them written "
+            f"{self._verb} {len(self._gone)} of {self._seen} uploads, kept {kept} written to "
             f"within {self._age} or at this moment"
         )
         if self._failed:

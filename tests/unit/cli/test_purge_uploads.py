@@ -66,7 +66,7 @@ def test_what_is_older_than_a_week_goes_unless_something_else_is_said(stored: St
     result = run("--data", stored.root)
     assert result.exit_code == 0, result.output
     assert f"removed {NAME} {stored.of_eight_days}: last written " in result.output
-    assert "removed 1 of 3 uploads, 2 of them written within 168h" in result.output
+    assert "removed 1 of 3 uploads, kept 2 written to within 168h" in result.output
     assert [stored.has(upload) for upload in stored[1:]] == [True, True, False]
 
 
