@@ -222,6 +222,11 @@ def settle(config: Config, clock: Clock) -> Config:
 
 
 def _may_not_write(folder: Path) -> str:
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return (
+            f"storage.filesystem.rootdirectory: {folder} lies on a read-only file system: mount it "
+            "for writing, or let storage.maintenance.readonly say that nothing is pushed"
+        )
     found, user, group = folder.stat(), os.geteuid(), os.getegid()
     return (
         f"storage.filesystem.rootdirectory: {folder} belongs to user {found.st_uid} and cannot be "

@@ -66,11 +66,22 @@ class Disk:
         for file in list((self.folder / "many").iterdir())[:number]:
             file.unlink()
 
-    def forbid_writing(self) -> None:
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Nothing can be written until the block ends. Nobody may have a file open for writing."""
         _run("mount", "-o", "remount,ro", self.folder)
+        try:
+            yield
+        finally:
+            _run("mount", "-o", "remount,rw", self.folder)
 
-    def allow_writing(self) -> None:
-        _run("mount", "-o", "remount,rw", self.folder)
+    @contextmanager
+    def locks_elsewhere(self) -> Iterator[None]:
+        """The registry's locks lie on another disk: the one of upkeep is open all the time."""
+        locks = self.root / "layerstore" / "locks"
+        locks.mkdir(parents=True)
+        with _mounted(locks, "-t", "tmpfs", "none"):
+            yield
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
@@ -96,7 +107,7 @@ def in_a_file(folder: Path, size: int = 24 * MIB) -> Iterator[Disk]:
     image = folder.with_suffix(".img")
     with image.open("wb") as file:
         file.truncate(size)
-    _run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", image)
+    _run("mkfs.ext4", "-q", "-F", "-b", str(PAGE_BYTES), "-m", "0", "-O", "^has_journal", image)
     with _mounted(folder, "-o", "loop", image) as disk:
         yield disk
     image.unlink()
@@ -105,7 +116,7 @@ def in_a_file(folder: Path, size: int = 24 * MIB) -> Iterator[Disk]:
 @contextmanager
 def _mounted(folder: Path, *what: str | Path) -> Iterator[Disk]:
     need_root("mounting a file system")
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     _run("mount", *what, folder)
     try:
         yield Disk(folder)

@@ -65,8 +65,11 @@ class Image:
 
     @property
     def tagged(self) -> Asked:
+        return self.tagged_as("latest")
+
+    def tagged_as(self, tag: str) -> Asked:
         kind = (("content-type", OCI_MANIFEST),)
-        return Asked("PUT", f"/v2/{self.name}/manifests/latest", 201, kind, self.manifest)
+        return Asked("PUT", f"/v2/{self.name}/manifests/{tag}", 201, kind, self.manifest)
 
     @property
     def pulls(self) -> Iterator[tuple[Asked, bytes]]:
