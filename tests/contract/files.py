@@ -34,6 +34,13 @@ CLOCK_SKEW = timedelta(seconds=5)
 
 
 class Files:
+    async def test_settling_changes_nothing(self, driver: StorageDriver) -> None:
+        await driver.put("/folder/file", b"content")
+        for path in ("/folder/file", "/folder", "/folder/absent", "/absent/file"):
+            await driver.settle(path)
+        assert await paths_below(driver, "/folder") == ["/folder/file"]
+        assert await driver.get("/folder/file") == b"content"
+
     @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
     @pytest.mark.parametrize("durable", [True, False])
     async def test_put_keeps_every_byte(

@@ -51,8 +51,9 @@ def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
     test = request.node.nodeid
     kept = request.config.stash.setdefault(_counts, [])
     kept += [Count(test, what, number) for what, number in tried.items()]
-    if IS_LONG and request.config.cache is not None:
-        request.config.cache.set(f"{CACHE}/{_file_name(test)}", {"test": test, "counts": tried})
+    cache = getattr(request.config, "cache", None)  # absent with -p no:cacheprovider
+    if IS_LONG and cache is not None:
+        cache.set(f"{CACHE}/{_file_name(test)}", {"test": test, "counts": tried})
 
 
 def _file_name(test: str) -> str:

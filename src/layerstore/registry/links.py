@@ -39,6 +39,17 @@ class LinkStore:
         """Make the link, or replace it, durably; no newline, for Go reads the whole file."""
         await self._driver.put(path, digest.encode("ascii"))
 
+    async def ensure(self, path: str, digest: Digest) -> None:
+        """Make the link unless it is there already; durable either way, whoever made it."""
+        if await self.read(path) == digest:
+            await self.settle(path)
+        else:
+            await self.write(path, digest)
+
+    async def settle(self, path: str) -> None:
+        """See to it that a link which is there, or is not, stays so after a power loss."""
+        await self._driver.settle(path)
+
     async def remove(self, path: str) -> None:
         """Take the link away, durably; its folder may stay, as the original's does."""
         await self._driver.delete(path)

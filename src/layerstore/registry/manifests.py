@@ -244,6 +244,7 @@ class ManifestStore:
                 if len(waiting) >= self._untags_at_once:
                     _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 waiting.add(group.create_task(self._tags.delete_if_leads_to(tag, digest)))
+        await self._tags.settle()
 
     async def _drop_from_fallback(self, subject: Digest, referrer: Digest) -> None:
         """Keep the list that older clients read in step with what is gone.

@@ -138,7 +138,7 @@ class ReferenceCheck:
 
         async def missing(digest: Digest, *, child: bool) -> Digest | None:
             async with gate:
-                here = self._revisions.exists(digest) if child else self._blobs.has(digest)
+                here = self._revisions.holds(digest) if child else self._blobs.holds(digest)
                 return None if await here else digest
 
         found = await asyncio.gather(

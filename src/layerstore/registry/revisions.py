@@ -61,6 +61,15 @@ class RevisionStore:
             return bool(await self._blobs.size(target))
         return await self._misplaced(digest) is not None
 
+    async def holds(self, digest: Digest) -> bool:
+        """The same, and if it is there it stays, after a power loss too."""
+        if not await self.exists(digest):
+            return False
+        link = RevisionLink if await self.linked(digest) else LayerLink
+        await self._links.settle(link(self._name, digest).path)
+        await self._blobs.settle(digest)
+        return True
+
     async def get(self, digest: Digest) -> StoredManifest | None:
         """The revision; None when it is not linked here, or its content is gone or damaged."""
         target = await self._links.read(RevisionLink(self._name, digest).path)
@@ -101,9 +110,7 @@ class RevisionStore:
 
     async def link(self, digest: Digest) -> None:
         """Make the content a revision of this repository; nothing is written if it is one."""
-        path = RevisionLink(self._name, digest).path
-        if await self._links.read(path) != digest:
-            await self._links.write(path, digest)
+        await self._links.ensure(RevisionLink(self._name, digest).path, digest)
 
     async def unlink(self, digest: Digest) -> None:
         """It is no revision any more, wherever its link stands."""

@@ -94,9 +94,7 @@ class SignatureStore:
             content = signature.stored()
             digest = Digest.of(content)
             await self._blobs.put(digest, content)
-            path = SignatureLink(self._name, revision, digest).path
-            if await self._links.read(path) != digest:
-                await self._links.write(path, digest)
+            await self._links.ensure(SignatureLink(self._name, revision, digest).path, digest)
 
     async def remove(self, revision: Digest) -> None:
         """Take all of the revision's signatures away; their blobs stay, as content always does."""

@@ -66,12 +66,13 @@ class TagStore:
     async def set(self, tag: Tag, digest: Digest) -> None:
         """Let the tag lead to a revision: the index first, then `current` (I3).
 
-        For ManifestStore, which holds the tag's key.
+        For ManifestStore, which holds the tag's key. Where it leads there already nothing is
+        written, for its history would say so.
         """
-        if await self.leads_to(tag, digest):
-            return
-        await self._links.write(TagIndex(self._name, tag, digest).path, digest)
-        await self._links.write(TagCurrent(self._name, tag).path, digest)
+        leads_there = await self.leads_to(tag, digest)
+        place = self._links.ensure if leads_there else self._links.write
+        await place(TagIndex(self._name, tag, digest).path, digest)
+        await place(TagCurrent(self._name, tag).path, digest)
 
     async def delete(self, tag: Tag) -> None:
         """Take the tag away with its history; what it led to stays. Raises ManifestUnknown."""
@@ -82,13 +83,20 @@ class TagStore:
 
     async def delete_if_leads_to(self, tag: Tag, digest: Digest) -> bool:
         """Take the tag away unless somebody let it lead elsewhere; whether it went."""
-        if not await self.leads_to(tag, digest):
+        present = await self.present(tag)
+        if present is None:  # who took it away may have died before the sync
+            await self._links.settle(TagCurrent(self._name, tag).path)
+        if present != digest:
             return False
         async with self._locks.tags(self._name, [tag]):
             if not await self.leads_to(tag, digest):
                 return False
             await self._remove(tag)
             return True
+
+    async def settle(self) -> None:
+        """See to it that tags which are gone stay away after a power loss."""
+        await self._links.settle(tags_folder(self._name))
 
     async def _exists(self, tag: Tag) -> bool:
         """A tag that leads nowhere can be deleted too: a crash may have left it."""

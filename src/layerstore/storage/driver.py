@@ -90,7 +90,7 @@ class FileInfo(NamedTuple):
 
 
 class StorageDriver(Protocol):
-    """Nine verbs for files, five for unfinished ones. Every method may raise StorageError."""
+    """Ten verbs for files, five for unfinished ones. Every method may raise StorageError."""
 
     @property
     def name(self) -> str:
@@ -125,8 +125,9 @@ class StorageDriver(Protocol):
         """The size of the unfinished file, begun by whatever process; None when there is none."""
 
     async def finish(self, path: str) -> None:
-        """Make the unfinished file readable and durable; once more is no error.
+        """Make the unfinished file readable and its bytes durable; once more is no error.
 
+        Its name is durable once it is moved.
         Raises PathNotFound when there is neither an unfinished nor a finished file.
         """
 
@@ -144,8 +145,8 @@ class StorageDriver(Protocol):
         both alone, unless the source has exactly that size at the moment it moves; from that moment
         no append reaches it any more, whoever began one: an append finds its path gone at its
         next write (InvalidOffset with size None). So bytes that were verified are the bytes that
-        are moved. The source is gone afterwards (a crash on an object store may leave both).
-        Durable, with the parents made.
+        are moved. The source is gone afterwards (a crash may leave both; then no append changes
+        the target). Durable, with the parents made.
         """
 
     def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -175,6 +176,15 @@ class StorageDriver(Protocol):
         """A file, or everything below a folder, with the unfinished files there.
 
         Absent is no error; `/a` never touches `/ab`. Durable.
+        """
+
+    async def settle(self, path: str) -> None:
+        """See to it that what is at the path now survives a power loss, whoever brought it there.
+
+        For a caller who found done already what it was to do: another process may have died, or
+        still be busy, between the change that can be seen and its sync. Of a file that goes for
+        its bytes and its name, of a folder for what is directly in it, and where nothing is, for
+        that. Absent is no error.
         """
 
     def file_for(self, path: str) -> Path | None:

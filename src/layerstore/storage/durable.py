@@ -3,7 +3,8 @@
 The order is always the same: the bytes are synced, the name is changed, the folder with the new
 name is synced, and then each folder above it whose own entry may not be on disk yet. A folder
 that somebody else made, perhaps without syncing it, counts as not yet on disk: so this process
-syncs the way up to the root once, and from then on only what is new.
+syncs the way up to the root once, and from then on only what is new. The same goes for files that
+are found and relied on: who made one may have died before its sync.
 """
 
 import ctypes
@@ -17,7 +18,9 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from layerstore.storage.beneath import (
+    ABSENT,
     FILE_MODE,
+    READ,
     Descriptor,
     Tree,
     last_name,
@@ -30,10 +33,11 @@ TRASH: Final = f"{OURS}/trash"
 INCOMING: Final = f"{OURS}/incoming"
 OURS_MODE: Final = 0o700
 
-_SETTLED_FOLDERS_MAX: Final = 8192
+_SETTLED_MAX: Final = 8192
 _SYNC_FILE_RANGE_WRITE: Final = 2
 
 _AT_EMPTY_PATH: Final = 0x1000
+_AT_SYMLINK_NOFOLLOW: Final = 0x100
 _STATX_BTIME: Final = 0x800
 _STATX_BYTES: Final = 256
 _STATX_BTIME_AT: Final = slice(80, 92)
@@ -47,16 +51,22 @@ class _Identity(NamedTuple):
     birth: bytes
 
 
-def _identity(folder: int) -> _Identity:
-    found = os.fstat(folder)
-    return _Identity(found.st_dev, found.st_ino, _birth(folder))
+def _identity(file: int) -> _Identity:
+    found = os.fstat(file)
+    return _Identity(found.st_dev, found.st_ino, _birth(file, ""))
 
 
-def _birth(file: int) -> bytes:
-    """When it was made: a removed folder's inode number goes to the next one at once."""
+def _identity_in(folder: int, name: str) -> _Identity:
+    found = os.lstat(name, dir_fd=folder)
+    return _Identity(found.st_dev, found.st_ino, _birth(folder, name))
+
+
+def _birth(file: int, name: str) -> bytes:
+    """When it was made: a removed one's inode number goes to the next one at once."""
     call = getattr(_libc, "statx", None)
     found = ctypes.create_string_buffer(_STATX_BYTES)
-    if call is None or call(file, b"", _AT_EMPTY_PATH, _STATX_BTIME, found) != 0:
+    flags = _AT_SYMLINK_NOFOLLOW if name else _AT_EMPTY_PATH
+    if call is None or call(file, os.fsencode(name), flags, _STATX_BTIME, found) != 0:
         return b""
     return found.raw[_STATX_BTIME_AT]
 
@@ -79,7 +89,7 @@ def start_writeback(file: int, at: int, size: int) -> None:
 
 
 class _Settled:
-    """The folders whose own entries this process has synced; the least used are forgotten."""
+    """What this process has synced with the name that leads there; the least used is forgotten."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Identity] = OrderedDict()
@@ -95,7 +105,7 @@ class _Settled:
     def add(self, path: str, identity: _Identity) -> None:
         with self._lock:
             self._known[path] = identity
-            if len(self._known) > _SETTLED_FOLDERS_MAX:
+            if len(self._known) > _SETTLED_MAX:
                 self._known.popitem(last=False)
 
 
@@ -105,6 +115,44 @@ class Disk:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._settled = _Settled()
+        self._settled_files = _Settled()
+
+    def settle_path(self, path: str) -> None:
+        """Make durable what is there: a file, what is in a folder, or that there is nothing."""
+        try:
+            there = self._tree.open(path, READ)
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+            self._settle_absence(path)
+            return
+        with there as file:
+            if stat.S_ISDIR(os.fstat(file).st_mode):
+                self.settle(path, file)
+            elif not self._settled_files.has(path, _identity(file)):
+                os.fsync(file)
+                with self._tree.folder(parent(path)) as folder:
+                    self._settle_name(path, folder)
+
+    def _settle_absence(self, path: str) -> None:
+        above = parent(path)
+        try:
+            with self._tree.folder(above) as folder:
+                os.fsync(folder)
+        except OSError as error:
+            if error.errno not in ABSENT or above == "/":
+                raise
+            self._settle_absence(above)
+
+    def _settle_name(self, path: str, folder: int) -> None:
+        """Sync the folder of a synced file, and the entries that lead to it."""
+        try:
+            identity = _identity_in(folder, last_name(path))
+        except FileNotFoundError:
+            identity = None
+        self.settle(parent(path), folder)
+        if identity is not None:
+            self._settled_files.add(path, identity)
 
     def settle(self, path: str, folder: int) -> None:
         """Sync an open folder, and the entries that lead to it."""
@@ -136,7 +184,7 @@ class Disk:
                 unlink_if_there(folder, temporary)
                 raise
             if durable:
-                self.settle(above, folder)
+                self._settle_name(path, folder)
 
     def arrive(self, origin: int, name: str, target: str, durable: bool = True) -> None:
         """Give a synced file in an open folder the path `target`, replacing what is there."""
@@ -147,10 +195,18 @@ class Disk:
         with self._tree.made_folder(above) as folder:
             os.rename(name, last_name(target), src_dir_fd=origin, dst_dir_fd=folder)
             if durable:
-                self.settle(above, folder)
+                self._settle_name(target, folder)
 
     def delete(self, path: str, new_id: str) -> None:
-        """A file, or a folder with all that is in it. FileNotFoundError when there is neither."""
+        """A file, or a folder with all that is in it; what is gone already stays so."""
+        try:
+            self._take_away(path, new_id)
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+            self._settle_absence(path)
+
+    def _take_away(self, path: str, new_id: str) -> None:
         name = last_name(path)
         with self._tree.folder(parent(path)) as folder:
             if stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):

@@ -284,8 +284,11 @@ class FilesystemDriver:
 
     async def delete(self, path: str) -> None:
         check_path(NAME, path)
-        with suppress(PathNotFound):
-            await self._changing(path, self._disk.delete, path, self._clock.new_id())
+        await self._changing(path, self._disk.delete, path, self._clock.new_id())
+
+    async def settle(self, path: str) -> None:
+        check_path(NAME, path)
+        await self._changing(path, self._disk.settle_path, path)
 
     def file_for(self, path: str) -> Path | None:
         check_path(NAME, path)

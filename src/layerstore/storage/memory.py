@@ -188,6 +188,9 @@ class MemoryDriver:
         for unfinished in [each for each in self._unfinished if _is_at_or_below(each, path)]:
             del self._unfinished[unfinished]
 
+    async def settle(self, path: str) -> None:
+        check_path(NAME, path)
+
     def file_for(self, path: str) -> Path | None:
         check_path(NAME, path)
         return None

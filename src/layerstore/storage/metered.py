@@ -172,6 +172,11 @@ class MeteredDriver:
         with self._operation("delete", path):
             await self._driver.delete(path)
 
+    async def settle(self, path: str) -> None:
+        check_path(self.name, path)
+        with self._operation("settle", path):
+            await self._driver.settle(path)
+
     def file_for(self, path: str) -> Path | None:
         check_path(self.name, path)
         return self._driver.file_for(path)

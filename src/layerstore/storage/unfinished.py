@@ -86,9 +86,11 @@ class Unfinished:
         except OSError as error:
             raise _gone(error, path, at) from None
         with held as file:
-            size = os.fstat(file).st_size
-            if size != at:
-                raise InvalidOffset(NAME, path, at, size)
+            found = os.fstat(file)
+            if found.st_nlink > 1:  # a crash left a moved file under its old name too
+                raise InvalidOffset(NAME, path, at)
+            if found.st_size != at:
+                raise InvalidOffset(NAME, path, at, found.st_size)
             yield file
 
     def sync(self, path: str, at: int) -> None:
@@ -100,12 +102,12 @@ class Unfinished:
             raise _gone(error, path, at) from None
 
     def finish(self, path: str) -> None:
-        """Make the file durable, with the folders that lead to it."""
-        above = parent(path)
-        with self._tree.folder(above) as folder:
-            with _for_syncing(folder, last_name(path)) as file:
-                os.fsync(file)
-            self._disk.settle(above, folder)
+        """Make the bytes durable; the name becomes so when the file is moved to its place."""
+        with (
+            self._tree.folder(parent(path)) as folder,
+            _for_syncing(folder, last_name(path)) as file,
+        ):
+            os.fsync(file)
 
     def move(self, source: str, target: str, size: int | None) -> None:
         """Rename under the lock of the writers, so that none of them reaches the target."""
@@ -121,7 +123,6 @@ class Unfinished:
             if size is not None and found != size:
                 raise InvalidOffset(NAME, source, size, found)
             self._disk.arrive(folder, last_name(source), target)
-            os.fsync(folder)
 
     def drop(self, path: str) -> None:
         """Take the file away. FileNotFoundError when there is none."""

@@ -33,7 +33,7 @@ _CODES: Final = (
 )
 _ACTIONS: Final = (
     *("get", "put", "begin", "append", "pending", "finish", "drop", "move", "read", "stat"),
-    *("names", "walk", "delete", "url_for", _OTHER),
+    *("names", "walk", "delete", "settle", "url_for", _OTHER),
 )
 _BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 

@@ -1,5 +1,6 @@
 """What is promised to survive a power loss does, whenever it comes."""
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -111,7 +112,7 @@ async def test_appending_nothing_syncs_what_another_left(
     assert power.eager() == b"left"
 
 
-async def test_a_finished_upload_is_durable_at_its_path_and_after_its_move(
+async def test_a_finished_upload_keeps_its_bytes_and_is_durable_after_its_move(
     driver: FilesystemDriver, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = some_bytes(MIB + 1)
@@ -119,12 +120,11 @@ async def test_a_finished_upload_is_durable_at_its_path_and_after_its_move(
     await driver.begin("/uploads/one/data")
     await driver.append("/uploads/one/data", 0, chunks(content))
     await driver.finish("/uploads/one/data")
-    assert upload.lazy() == content
+    assert upload.eager() == content
     blob = Power(monkeypatch, root, PATH)
     await driver.move("/uploads/one/data", PATH, len(content))
     assert blob.lazy() == content
     assert blob.seen == {None, content}
-    assert upload.lazy() is None
 
 
 async def test_a_move_goes_from_the_old_content_to_the_new_one(
@@ -147,6 +147,55 @@ async def test_what_is_deleted_does_not_come_back(
     await driver.delete(path)
     assert power.lazy() is None
     assert power.seen == {None, b"content"}
+
+
+@pytest.mark.parametrize("path", [PATH, "/docker/registry/blobs"])
+async def test_what_is_gone_already_is_so_durably_once_it_was_deleted(
+    driver: FilesystemDriver, root: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    await driver.put(PATH, b"content")
+    power = Power(monkeypatch, root, PATH)
+    shutil.move(root / path[1:], root / "elsewhere")
+    assert power.lazy() == b"content"
+    await driver.delete(path)
+    assert power.lazy() is None
+
+
+@pytest.mark.parametrize("path", [PATH, "/docker/registry/blobs/ab/abcdef"])
+async def test_what_another_left_unsynced_is_durable_once_it_was_settled(
+    driver: FilesystemDriver,
+    another: FilesystemDriver,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+) -> None:
+    power = Power(monkeypatch, root, PATH)
+    await another.put(PATH, b"", durable=False)
+    assert power.lazy() is None
+    await driver.settle(path)
+    assert power.lazy() == b""
+
+
+async def test_the_bytes_that_another_left_unsynced_are_durable_once_they_were_settled(
+    driver: FilesystemDriver, another: FilesystemDriver, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    power = Power(monkeypatch, root, PATH)
+    await another.put(PATH, b"content", durable=False)
+    await driver.settle(PATH)
+    assert power.lazy() == b"content"
+
+
+async def test_what_is_settled_is_not_synced_again_until_it_is_another_file(
+    driver: FilesystemDriver, another: FilesystemDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await driver.put(PATH, b"content")
+    syncs: list[int] = []
+    monkeypatch.setattr("os.fsync", syncs.append)
+    await driver.settle(PATH)
+    assert not syncs
+    await another.put(PATH, b"content", durable=False)
+    await driver.settle(PATH)
+    assert len(syncs) == len(["the file", "its folder"])
 
 
 def test_a_new_root_is_durable_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,3 +201,16 @@ def test_a_file_is_not_taken_away_from_who_writes_to_it(files: Unfinished, data:
         assert data.exists()
     files.drop_resting(PATH, 0)
     assert not data.exists()
+
+
+def test_an_upload_that_a_crash_left_beside_its_blob_takes_no_bytes(
+    files: Unfinished, data: Path, root: Path
+) -> None:
+    files.write(PATH, 0, b"content")
+    files.move(PATH, "/blob", 7)
+    data.hardlink_to(root / "blob")
+    for write in (lambda: files.write(PATH, 7, b"more"), lambda: files.check(PATH, 7)):
+        with pytest.raises(InvalidOffset) as refused:
+            write()
+        assert refused.value.size is None
+    assert (root / "blob").read_bytes() == b"content"

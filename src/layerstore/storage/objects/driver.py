@@ -255,6 +255,9 @@ class ObjectStoreDriver:
                 return
             more = page.more
 
+    async def settle(self, path: str) -> None:
+        self._key(path)  # what an object store has answered is durable
+
     def file_for(self, path: str) -> Path | None:
         check_path(self.name, path)
         return None
