@@ -54,7 +54,10 @@ def test_the_smallest_configuration_can_be_served() -> None:
         ("storage: {gcs: {bucket: b}}", "storage.gcs: this version stores in one of filesystem"),
         ("storage: {s3: {region: r}}", "storage.s3.bucket"),
         ("storage: {s3: {bucket: b}}", "storage.s3.region"),
-        ("storage: {s3: {bucket: b, region: r, accesskey: a}}", "storage.s3: accesskey and secretkey"),
+        (
+            "storage: {s3: {bucket: b, region: r, accesskey: a}}",
+            "storage.s3: accesskey and secretkey",
+        ),
         ("storage: {s3: {bucket: b, region: r, chunksize: 1000}}", "storage.s3.chunksize"),
         ("storage: {s3: {bucket: b, regionendpoint: 'ftp://x'}}", "storage.s3: 'ftp://x'"),
         (STORED + "auth: {policies: [{users: [a]}]}", "auth.policies[0]: actions: "),
