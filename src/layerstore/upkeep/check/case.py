@@ -21,6 +21,10 @@ REST_SECONDS: Final = 3600
 """What was written within so many seconds may still be under way."""
 
 
+LOOKS_AT_ONCE: Final = 16
+"""Small things of one repository that are looked at side by side."""
+
+
 @dataclass(frozen=True)
 class Storage:
     """What a check works with, and what it has learnt so far."""
@@ -60,8 +64,12 @@ class Storage:
     def note_unknown(self, path: str) -> None:
         """Report a file whose place means nothing."""
         if recognise(path) is None:
-            text = "nothing in the layout has this place"
-            self.desk.report(Finding(Kind.UNKNOWN_FILE, path, text))
+            self.desk.report(stranger(path))
+
+
+def stranger(path: str) -> Finding:
+    """What is reported of a file whose place means nothing."""
+    return Finding(Kind.UNKNOWN_FILE, path, "nothing in the layout has this place")
 
 
 def mark(digest: Digest) -> int:

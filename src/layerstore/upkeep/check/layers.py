@@ -1,5 +1,7 @@
 """A repository's links to blobs, and the folder that holds them."""
 
+from collections.abc import AsyncIterator
+
 from layerstore.oci.digest import Digest
 from layerstore.oci.tarsum import TarSum
 from layerstore.registry.paths import (
@@ -10,7 +12,8 @@ from layerstore.registry.paths import (
     recognise,
 )
 from layerstore.storage.driver import PathNotFound
-from layerstore.upkeep.check.case import Case
+from layerstore.upkeep.check.case import LOOKS_AT_ONCE, Case
+from layerstore.upkeep.check.content import side_by_side
 from layerstore.upkeep.check.findings import Finding, Kind
 from layerstore.upkeep.check.view import Link
 
@@ -24,12 +27,16 @@ class LayerCheck:
 
     async def all(self) -> None:
         """Examine the folder and every link in it."""
-        storage, folder = self._case.storage, layers_folder(self._name)
-        await storage.desk.examine(folder, self._look_at_folder)
+        folder = layers_folder(self._name)
+        await self._case.storage.desk.examine(folder, self._look_at_folder)
+        await side_by_side(self._links(folder), LOOKS_AT_ONCE, self._one)
+
+    async def _links(self, folder: str) -> AsyncIterator[LayerLink]:
+        storage = self._case.storage
         async for path, _ in storage.desk.listed(folder, storage.driver.walk(folder)):
             found = recognise(path)
             if isinstance(found, LayerLink):
-                await self._one(found)
+                yield found
             storage.note_unknown(path)
 
     async def _one(self, place: LayerLink) -> None:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import DigestInvalid, ManifestInvalid
 from layerstore.registry.paths import ReferrerLink, referrer_folder, referrers_folder
-from layerstore.upkeep.check.case import Case
+from layerstore.upkeep.check.case import LOOKS_AT_ONCE, Case
+from layerstore.upkeep.check.content import side_by_side
 from layerstore.upkeep.check.findings import Finding, Kind
 from layerstore.upkeep.check.revisions import read
 
@@ -23,10 +24,13 @@ class ReferrerCheck:
 
     async def all(self) -> None:
         """Examine every entry."""
+        await side_by_side(self._entries(), LOOKS_AT_ONCE, self._one)
+
+    async def _entries(self) -> AsyncIterator[ReferrerLink]:
         folder = referrers_folder(self._name)
         async for subject in self._digests(folder):
             async for referrer in self._digests(f"{folder}/{'/'.join(subject.segments)}"):
-                await self._one(ReferrerLink(self._name, subject, referrer))
+                yield ReferrerLink(self._name, subject, referrer)
 
     async def _digests(self, folder: str) -> AsyncIterator[Digest]:
         names, listed = self._storage.driver.names, self._storage.desk.listed
@@ -60,9 +64,9 @@ class ReferrerCheck:
 
     async def _stale(self, place: ReferrerLink) -> str:
         """Why the entry counts for nothing; nothing if it counts, or nobody can tell."""
-        target = await self._view.revision(place.referrer)
-        if target is None:
+        if not await self._view.has_revision(place.referrer):
             return "the manifest that refers is not in the repository"
+        target = await self._view.revision(place.referrer) or place.referrer
         content = await self._view.blobs.get(target)
         if content is None or Digest.of(content, target.algorithm) != target:
             return ""

@@ -1,5 +1,6 @@
 """A repository's manifests: is each there, can it be read, and is all there that it names?"""
 
+from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 from layerstore.oci import schema1
@@ -21,7 +22,8 @@ from layerstore.registry.paths import (
     revisions_folder,
 )
 from layerstore.upkeep.check.blobs import bad_bytes
-from layerstore.upkeep.check.case import Case
+from layerstore.upkeep.check.case import LOOKS_AT_ONCE, Case
+from layerstore.upkeep.check.content import side_by_side
 from layerstore.upkeep.check.findings import Finding, Kind, Mend
 from layerstore.upkeep.check.signatures import SignatureCheck
 
@@ -46,20 +48,22 @@ class RevisionCheck:
         self._name = case.view.name
         self._bytes_max = max(case.storage.rules.bytes_max, MANIFEST_BYTES_MAX)
         self._signatures = SignatureCheck(case)
+        self.count = 0
+        """How many were examined."""
 
-    async def all(self) -> int:
-        """Examine every revision; how many there are."""
-        count = 0
+    async def all(self) -> None:
+        """Examine every revision."""
+        await side_by_side(self._digests(), LOOKS_AT_ONCE, self._one)
+
+    async def _digests(self) -> AsyncIterator[Digest]:
         folder = revisions_folder(self._name)
         async for path, _ in self._storage.desk.listed(folder, self._storage.driver.walk(folder)):
             found = recognise(path)
             if isinstance(found, RevisionLink):
-                await self._one(found.revision)
-                count += 1
+                yield found.revision
             elif isinstance(found, SignatureLink):
                 self._storage.note_link(found.signature)
             self._storage.note_unknown(path)
-        return count
 
     async def _one(self, digest: Digest) -> None:
         await self._storage.desk.examine(
@@ -67,6 +71,7 @@ class RevisionCheck:
             lambda: self._look(digest),
             lambda: self._storage.locks.digest(self._name, digest),
         )
+        self.count += 1
 
     async def _look(self, digest: Digest) -> list[Finding]:
         place = RevisionLink(self._name, digest)
@@ -156,7 +161,8 @@ class RevisionCheck:
     async def _missing_child(self, child: Digest, *, is_required: bool) -> str:
         target = await self._view.revision(child)
         if target is None:
-            return "is not linked here" if is_required else ""
+            is_here = not is_required or await self._view.is_misplaced(child)
+            return "" if is_here else "is not linked here"
         return await self._bad_content(target)
 
     async def _bad_content(self, target: Digest) -> str:

@@ -157,8 +157,11 @@ class Check:
         """Manifests and tags come before layers: they tell which links are needed."""
         case = Case(self._storage, View(name, self._storage.driver))
         self._repositories += 1
-        self._manifests += await RevisionCheck(case).all()
-        self._tags += await TagCheck(case).all()
+        revisions, tags = RevisionCheck(case), TagCheck(case)
+        await revisions.all()
+        await tags.all()
+        self._manifests += revisions.count
+        self._tags += tags.count
         await LayerCheck(case).all()
         await ReferrerCheck(case).all()
         await UploadCheck(case).all()

@@ -1,5 +1,7 @@
 """A repository's tags: does each lead to a manifest, and is that remembered in its index?"""
 
+from collections.abc import AsyncIterator
+
 from layerstore.oci.digest import Digest
 from layerstore.oci.name import Tag, is_tag
 from layerstore.registry.paths import (
@@ -7,11 +9,11 @@ from layerstore.registry.paths import (
     TagIndex,
     recognise,
     tag_folder,
-    tag_index_folder,
     tags_folder,
 )
 from layerstore.storage.driver import PathNotFound
-from layerstore.upkeep.check.case import Case
+from layerstore.upkeep.check.case import LOOKS_AT_ONCE, Case, stranger
+from layerstore.upkeep.check.content import side_by_side
 from layerstore.upkeep.check.findings import Finding, Kind, Mend
 from layerstore.upkeep.check.view import Link
 
@@ -28,29 +30,31 @@ class TagCheck:
         self._storage = case.storage
         self._view = case.view
         self._name = case.view.name
+        self.count = 0
+        """How many were examined."""
 
-    async def all(self) -> int:
-        """Examine every tag; how many there are."""
-        count = 0
+    async def all(self) -> None:
+        """Examine every tag."""
+        await side_by_side(self._tags(), LOOKS_AT_ONCE, self._one)
+
+    async def _tags(self) -> AsyncIterator[Tag]:
         folder = tags_folder(self._name)
         async for text in self._storage.desk.listed(folder, self._storage.driver.names(folder)):
             if is_tag(text):
-                await self._one(Tag(text))
-                count += 1
+                yield Tag(text)
             else:
                 self._storage.note_unknown(f"{folder}/{text}")
-        return count
 
     async def _one(self, tag: Tag) -> None:
-        folder = tag_folder(self._name, tag)
         await self._storage.desk.examine(
-            folder, lambda: self._look(tag), lambda: self._storage.locks.tags(self._name, [tag])
+            tag_folder(self._name, tag),
+            lambda: self._look(tag),
+            lambda: self._storage.locks.tags(self._name, [tag]),
         )
-        async for path, _ in self._storage.desk.listed(folder, self._storage.driver.walk(folder)):
-            self._storage.note_unknown(path)
+        self.count += 1
 
     async def _look(self, tag: Tag) -> list[Finding]:
-        findings, indexed = await self._look_at_index(tag)
+        findings, indexed = await self._look_at_files(tag)
         current = await self._view.link(TagCurrent(self._name, tag).path)
         if current is None or current.digest is None:
             return findings + await self._without_current(tag, current, indexed)
@@ -59,17 +63,19 @@ class TagCheck:
             findings.append(self._not_indexed(tag, current.digest))
         return findings
 
-    async def _look_at_index(self, tag: Tag) -> tuple[list[Finding], list[Digest]]:
-        """What is the matter with the links of the index, and where they say the tag led."""
+    async def _look_at_files(self, tag: Tag) -> tuple[list[Finding], list[Digest]]:
+        """What is the matter with the tag's folder, and where its index says that it led."""
         findings, indexed = [], []
-        async for path, _ in self._storage.driver.walk(tag_index_folder(self._name, tag)):
+        async for path, _ in self._storage.driver.walk(tag_folder(self._name, tag)):
             place = recognise(path)
-            link = await self._view.link(path)
-            if not isinstance(place, TagIndex) or link is None:
-                continue
-            indexed.append(place.revision)
-            if link.target(place.revision) is None:
-                findings.append(self._broken_index(place, link))
+            if place is None:
+                findings.append(stranger(path))
+            elif isinstance(place, TagIndex):
+                link = await self._view.link(path)
+                if link is not None:
+                    indexed.append(place.revision)
+                if link is not None and link.target(place.revision) is None:
+                    findings.append(self._broken_index(place, link))
         return findings, indexed
 
     def _broken_index(self, place: TagIndex, link: Link) -> Finding:
@@ -92,7 +98,7 @@ class TagCheck:
         text = "the tag leads nowhere: there is no current link"
         if current is not None:
             text = f"the tag leads nowhere: {current.complaint}"
-        linked = [each for each in indexed if await self._view.revision(each) is not None]
+        linked = [each for each in indexed if await self._view.has_revision(each)]
         repair, mend = "push the tag again, or remove it: layerstore tag delete", None
         if len(linked) == 1:
             (only,) = linked
@@ -120,13 +126,14 @@ class TagCheck:
 
     async def _dangling(self, tag: Tag, digest: Digest) -> list[Finding]:
         target = await self._view.revision(digest)
+        if target is None and await self._view.is_misplaced(digest):
+            self._case.needs.is_complete = False  # what it names is not looked at
+            target = digest
         if target is None:
             text = f"the tag leads to a manifest that the repository does not have: {digest}"
         elif not await self._storage.has_good(target):
             text = f"the tag leads to a manifest whose content is gone or damaged: {digest}"
         else:
-            if await self._view.is_misplaced(digest):
-                self._case.needs.is_complete = False
             return []
         repair = "push the manifest again, or remove the tag: layerstore tag delete"
         return [self._finding(Kind.DANGLING_TAG, tag, text, repair, digest=digest)]

@@ -75,11 +75,12 @@ class View:
         return _led(await self.link(LayerLink(self.name, digest).path), digest)
 
     async def revision(self, digest: Digest) -> Digest | None:
-        """The same of a manifest, also where version 2.1.0 of the original wrote its link."""
-        target = _led(await self.link(RevisionLink(self.name, digest).path), digest)
-        if target is None and await self.is_misplaced(digest):
-            return digest
-        return target
+        """The same of a manifest."""
+        return _led(await self.link(RevisionLink(self.name, digest).path), digest)
+
+    async def has_revision(self, digest: Digest) -> bool:
+        """Whether it has the manifest, also where version 2.1.0 of the original linked it."""
+        return await self.revision(digest) is not None or await self.is_misplaced(digest)
 
     async def is_misplaced(self, digest: Digest) -> bool:
         """Whether it is a manifest whose link stands below `_layers`."""
