@@ -139,6 +139,14 @@ def connect(server: Running, is_tls: bool = False) -> HTTPConnection:
     return HTTPSConnection(server.host, server.port, timeout=ANSWER_SECONDS, context=trusting)
 
 
+def greet(server: Running, is_tls: bool) -> None:
+    """Wait for a first answer: a port is open before the program behind it is ready."""
+    connection = connect(server, is_tls)
+    connection.request("GET", "/v2/")
+    connection.getresponse().read()
+    connection.close()
+
+
 def pull(server: Running, target: str, size: int, is_tls: bool) -> None:
     """GET a body and count its bytes."""
     connection = connect(server, is_tls)

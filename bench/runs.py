@@ -13,6 +13,7 @@ from typing import Any
 import bcrypt
 
 from bench.contestants import on_core, served
+from bench.load import greet
 from bench.scenario import Figure, Scenario
 from bench.scenarios.small import PASSWORD, USER
 from bench.stock import Stock, stocked
@@ -68,6 +69,7 @@ def _turn(
     root = folder / "written" if scenario.writes else stock.root
     try:
         with served(contestant, root, config) as server, on_core(-1):
+            greet(server, scenario.needs_tls)
             return scenario.measure(server, stock)
     finally:
         shutil.rmtree(folder / "written", ignore_errors=True)
