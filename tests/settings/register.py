@@ -59,6 +59,26 @@ TESTS: Mapping[str, str] = {
     "they_are_young": """
         storage.maintenance.uploadpurging.enabled storage.maintenance.uploadpurging.age
         storage.maintenance.uploadpurging.interval storage.maintenance.uploadpurging.dryrun""",
+    f"{SETTINGS}test_s3.py::test_where_a_file_is_written": """
+        storage.s3.bucket storage.s3.region storage.s3.regionendpoint storage.s3.forcepathstyle
+        storage.s3.secure storage.s3.usedualstack storage.s3.usefipsendpoint storage.s3.accelerate
+        storage.s3.rootdirectory""",
+    f"{SETTINGS}test_s3.py::test_what_is_said_of_a_new_object": """
+        storage.s3.encrypt storage.s3.keyid storage.s3.storageclass storage.s3.objectacl""",
+    f"{SETTINGS}test_s3.py::test_useragent_is_added_to_our_own": "storage.s3.useragent",
+    f"{SETTINGS}test_s3.py::test_accesskey_and_secretkey_sign": """
+        storage.s3.accesskey storage.s3.secretkey""",
+    f"{SETTINGS}test_s3.py::test_skipverify_is_whether_certificates_go_unchecked": """
+        storage.s3.skipverify""",
+    f"{SETTINGS}test_s3.py::test_redirectendpoint_is_where_clients_are_sent": """
+        storage.s3.redirectendpoint""",
+    f"{SETTINGS}test_s3.py::test_chunksize_is_that_of_a_part": "storage.s3.chunksize",
+    f"{SETTINGS}test_s3.py::test_buffers_bound_the_parts_that_are_sent_side_by_side": """
+        storage.s3.buffers""",
+    f"{SETTINGS}test_s3.py::test_multipartcopythresholdsize_chunksize_and_maxconcurrency_say_how_"
+    "a_copy_is_made": """
+        storage.s3.multipartcopythresholdsize storage.s3.multipartcopychunksize
+        storage.s3.multipartcopymaxconcurrency""",
     f"{WIRE}test_redirects.py::test_a_blob_is_fetched_where_the_step_says": """
         storage.redirect.disable""",
     f"{SETTINGS}test_health.py::test_a_url_a_port_and_a_file_are_looked_at_as_they_are_written": """
