@@ -102,9 +102,9 @@ def test_pushes_with_few_descriptors_are_refused_or_done(server: Server) -> None
     """Whatever step it is that finds none: nothing is half done."""
     for spare in range(1, 9):
         image = Image(f"few{spare}/descriptors", 400_000)
-        with only_spare(worker(server), spare):
-            with suppress(Refused, ConnectionError, http.client.HTTPException):
-                Client(server.host, (503,)).push(image)
+        whatever = suppress(Refused, ConnectionError, http.client.HTTPException)
+        with only_spare(worker(server), spare), whatever:
+            Client(server.host, (503,)).push(image)
         assert half_written(server.root) == []
         assert left_over(server.root) == []
         Client(server.host).push(image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,9 +102,8 @@ def test_who_reads_does_not_wait_for_a_disk_that_takes_no_writes(
             wait_until(lambda: server_waits(server, 10), "writes are waiting")
             slowest = max(seconds_to_pull(client, OLD) for _ in range(10))
             assert not any(write.done() and write.exception() for write in writes)
-        wait(writes, 60)
         for write in writes:
-            write.result()
+            write.result(60)
     assert slowest < PATIENT_S
     assert half_written(server.root) == []
     assert left_over(server.root) == []

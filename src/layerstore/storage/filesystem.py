@@ -43,6 +43,9 @@ from layerstore.storage.unfinished import PIECE_BYTES, Unfinished
 
 THREADS_MIN: Final = 25
 THREADS_DEFAULT: Final = 100
+READ_BYTES: Final = 256 * 1024
+"""Bytes of a step of a read: some ten of them wait in the server for a client that reads slowly."""
+
 CACHED_READ_BYTES_MAX: Final = 128 * 1024
 BATCH_ITEMS: Final = 256
 
@@ -384,7 +387,7 @@ class _Reading:
         return self._end is not None and self._at >= self._end
 
     def piece(self) -> bytes:
-        """The next bytes, at most PIECE_BYTES; none at the end."""
+        """The next bytes, at most READ_BYTES; none at the end."""
         with self._busy:
             piece = b"" if self._is_ended else self._next_bytes()
         if self._is_ended:
@@ -394,7 +397,7 @@ class _Reading:
     def _next_bytes(self) -> bytes:
         if self._file is None:
             self._file = self._open()
-        length = max(0, min(PIECE_BYTES, (self._end or 0) - self._at))
+        length = max(0, min(READ_BYTES, (self._end or 0) - self._at))
         piece = os.pread(self._file.number, length, self._at)
         self._at += len(piece)
         return piece
