@@ -12,7 +12,8 @@ from typing import Any
 from layerstore.clock import SystemClock
 from layerstore.storage.objects.http import HttpClient
 from layerstore.storage.s3.address import Place
-from layerstore.storage.s3.opened import MIB, S3Settings, open_bucket
+from layerstore.storage.s3.opened import open_bucket
+from layerstore.storage.s3.settings import MIB, S3Settings
 from tests.processes import Process, accepts, free_port, running
 from tests.programs import need
 

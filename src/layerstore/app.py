@@ -73,8 +73,7 @@ from layerstore.storage.ours import (
 )
 from layerstore.storage.redirects import CloudFront, Redirect, RedirectInvalid, Rewrite, UrlStep
 from layerstore.storage.s3.address import DEFAULT_REGION, AddressUnusable, Place
-from layerstore.storage.s3.bucket import NewObjects
-from layerstore.storage.s3.opened import S3Settings, open_s3
+from layerstore.storage.s3.settings import NewObjects, S3Settings
 from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Page
 from layerstore.upkeep.check.findings import Report
@@ -356,6 +355,8 @@ def _s3_driver(s3: S3, clock: Clock, workers: int) -> ObjectStoreDriver:
         copied_part_bytes=s3.multipartcopychunksize,
         copied_parts_at_once=s3.multipartcopymaxconcurrency,
     )
+    from layerstore.storage.s3.opened import open_s3  # some 20 MiB that nobody else pays
+
     try:
         return open_s3(settings, clock)
     except AddressUnusable as error:

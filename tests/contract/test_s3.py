@@ -5,7 +5,8 @@ import pytest
 
 from layerstore.clock import SystemClock
 from layerstore.storage.driver import StorageDriver
-from layerstore.storage.s3.opened import MIB, open_bucket, open_s3
+from layerstore.storage.s3.opened import open_bucket, open_s3
+from layerstore.storage.s3.settings import MIB
 from tests.contract.object_store import PART, ObjectStoreSuite
 from tests.object_stores import S3Server, s3_server
 

@@ -4,6 +4,7 @@ LinkedBlobs is the layer store of the seed: a blob is there for a repository whe
 links to it and its data is there (I4). Nothing in here caches.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
@@ -49,14 +50,11 @@ class BlobStore:
 
     def __init__(self, driver: StorageDriver) -> None:
         self._driver = driver
+        self.is_distant = driver.is_distant
 
     async def size(self, digest: Digest) -> int | None:
         """The size of the data; None when there is none."""
-        try:
-            info = await self._driver.stat(BlobData(digest).path)
-        except PathNotFound:
-            return None
-        return None if info.is_dir else info.size
+        return await self._driver.size(BlobData(digest).path)
 
     async def get(self, digest: Digest) -> bytes | None:
         """The whole content, of a manifest or another small thing; None when there is none."""
@@ -74,7 +72,9 @@ class BlobStore:
         verifier = Verifier(digest, new_hasher(digest.algorithm))
         verifier.update(content)
         verifier.check()
-        if await self.size(digest) == len(content):
+        if self.is_distant:
+            await self._driver.put(BlobData(digest).path, content)
+        elif await self.size(digest) == len(content):
             await self.settle(digest)
         else:
             await self._driver.put(BlobData(digest).path, content)
@@ -118,15 +118,25 @@ class LinkedBlobs:
 
         What is asked for by a TarSum is handed out under its own digest, which says what it is.
         """
-        target = await self._links.read(LayerLink(self._name, digest).path)
+        target, size = await self._looked_up(digest)
         if target is None:
             raise BlobUnknown({"digest": digest})
-        size = await self._blobs.size(target)
         if size is None:
             _log.warning("%s links to a blob whose data is gone: %s", self._name, target)
             raise BlobUnknown({"digest": digest})
         shown = target if isinstance(digest, TarSum) else digest
         return self._blobs.blob(shown, target, size)
+
+    async def _looked_up(self, digest: Digest) -> tuple[Digest | None, int | None]:
+        """Where the link leads, and how large that is. Most links lead to what they are named."""
+        path, size = LayerLink(self._name, digest).path, None
+        if self._blobs.is_distant and not isinstance(digest, TarSum):
+            target, size = await asyncio.gather(self._links.read(path), self._blobs.size(digest))
+        else:
+            target = await self._links.read(path)
+        if target is not None and (size is None or target != digest):
+            size = await self._blobs.size(target)
+        return target, size
 
     async def has(self, digest: Digest) -> bool:
         try:
@@ -138,8 +148,8 @@ class LinkedBlobs:
     async def holds(self, digest: Digest) -> bool:
         """Whether the repository has the blob; if it does it stays, after a power loss too."""
         path = LayerLink(self._name, digest).path
-        target = await self._links.read(path)
-        if target is None or await self._blobs.size(target) is None:
+        target, size = await self._looked_up(digest)
+        if target is None or size is None:
             return False
         await self._links.settle(path)
         await self._blobs.settle(target)

@@ -186,7 +186,8 @@ class ManifestStore:
 
     async def _write(self, digest: Digest, submission: Submission, tags: Sequence[Tag]) -> None:
         await self._blobs.put(digest, submission.content)
-        await self._see_to_layers_folder()
+        if not self._links_layers(submission.manifest):
+            await self._see_to_layers_folder()
         await self._revisions.link(digest)
         await self._signatures.put(digest, submission.signatures)
         subject = submission.manifest.subject
@@ -194,6 +195,12 @@ class ManifestStore:
             await self._referrers.add(subject.digest, digest)
         for tag in tags:
             await self._tags.set(tag, digest)
+
+    def _links_layers(self, manifest: Manifest) -> bool:
+        """Whether what was verified says that there is a `_layers` folder."""
+        return self._rules.references == "all" and any(
+            not blob.may_live_elsewhere for blob in manifest.blobs()
+        )
 
     async def _see_to_layers_folder(self) -> None:
         """The original's collectors pass over, or stop at, one without it (decisions 2)."""

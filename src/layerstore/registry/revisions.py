@@ -4,6 +4,7 @@ A manifest is an ordinary blob; what makes it a revision of a repository is its 
 of the original wrote that link below `_layers` by mistake, and such trees are read (I4).
 """
 
+import asyncio
 import logging
 from typing import NamedTuple
 
@@ -56,15 +57,23 @@ class RevisionStore:
 
     async def exists(self, digest: Digest) -> bool:
         """Whether the revision is linked and its content is there."""
-        target = await self._links.read(RevisionLink(self._name, digest).path)
-        if target is not None:
-            return bool(await self._blobs.size(target))
-        return await self._misplaced(digest) is not None
+        path, size = RevisionLink(self._name, digest).path, None
+        if self._blobs.is_distant:
+            target, size = await asyncio.gather(self._links.read(path), self._blobs.size(digest))
+        else:
+            target = await self._links.read(path)
+        if target is None:
+            return await self._misplaced(digest) is not None
+        if size is None or target != digest:
+            size = await self._blobs.size(target)
+        return bool(size)
 
     async def holds(self, digest: Digest) -> bool:
         """The same, and if it is there it stays, after a power loss too."""
         if not await self.exists(digest):
             return False
+        if self._blobs.is_distant:
+            return True
         link = RevisionLink if await self.linked(digest) else LayerLink
         await self._links.settle(link(self._name, digest).path)
         await self._blobs.settle(digest)
@@ -72,14 +81,19 @@ class RevisionStore:
 
     async def get(self, digest: Digest) -> StoredManifest | None:
         """The revision; None when it is not linked here, or its content is gone or damaged."""
-        target = await self._links.read(RevisionLink(self._name, digest).path)
+        path, ahead = RevisionLink(self._name, digest).path, None
+        if self._blobs.is_distant and self._remembered.get(digest) is None:
+            target, ahead = await asyncio.gather(self._links.read(path), self._blobs.get(digest))
+        else:
+            target = await self._links.read(path)
         if target is None:
             return await self._misplaced(digest)
-        found = self._remembered.get(target) or await self._read(target)
+        found = self._remembered.get(target)
+        found = found or await self._read(target, ahead if target == digest else None)
         return None if found is None else StoredManifest(digest, *found)
 
-    async def _read(self, target: Digest) -> TypedContent | None:
-        content = await self._blobs.get(target)
+    async def _read(self, target: Digest, ahead: bytes | None = None) -> TypedContent | None:
+        content = ahead if ahead is not None else await self._blobs.get(target)
         if content is None:
             _log.warning("%s links to a manifest whose content is gone: %s", self._name, target)
             return None
@@ -109,8 +123,10 @@ class RevisionStore:
             return None
 
     async def link(self, digest: Digest) -> None:
-        """Make the content a revision of this repository; nothing is written if it is one."""
-        await self._links.ensure(RevisionLink(self._name, digest).path, digest)
+        """Make the content a revision of this repository, if it is none."""
+        path = RevisionLink(self._name, digest).path
+        place = self._links.write if self._blobs.is_distant else self._links.ensure
+        await place(path, digest)
 
     async def unlink(self, digest: Digest) -> None:
         """It is no revision any more, wherever its link stands."""

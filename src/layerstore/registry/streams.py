@@ -1,11 +1,12 @@
 """Bytes on their way through the registry: gathered, and hashed beside being written."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import aclosing
 from typing import Final
 
 from layerstore.oci.digest import Hasher, Verifier
+from layerstore.oci.hashstate import can_save_states, new_hasher, resume_hasher
 
 PIECE_BYTES: Final = 1024 * 1024
 """Bytes gathered into one piece, which is then hashed and written in one step each."""
@@ -43,6 +44,87 @@ async def hashed(chunks: AsyncIterable[bytes], hasher: Hasher) -> AsyncGenerator
             yield chunk
         finally:
             await hashing
+
+
+class NotedPieces:
+    """The same bytes, cut where the file has whole MiB and hashed beside being written.
+
+    For a distant driver: it keeps the hash of what it wrote as a note, so that whoever goes on
+    need not read the bytes again. Holds on to no piece that was given out: many senders wait for
+    buffers at the same time.
+    """
+
+    def __init__(self, chunks: AsyncIterable[bytes], algorithm: str, size: int) -> None:
+        """`size` is how much of the file is there."""
+        self._chunks = aiter(chunks)
+        self._algorithm = algorithm
+        self._at = size
+        self._hasher: Hasher | None = None
+        self._hashing: asyncio.Future[None] | None = None
+        self._gathered: list[bytes] = []
+        self._room = PIECE_BYTES - size % PIECE_BYTES
+        self._broken: Exception | None = None
+        self._is_over = False
+
+    def take_up(self, note: bytes | None) -> None:
+        self._hasher = noted_hasher(self._algorithm, note, self._at)
+
+    async def of(self, size: int) -> bytes | None:
+        await self._hashed()
+        hasher = self._hasher
+        state = hasher.state() if hasher is not None and hasher.size == size else None
+        return None if state is None else self._algorithm.encode() + b":" + state
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await self._hashed()
+        while self._room and not self._is_over:
+            await self._gather()
+        if not self._gathered:
+            if self._broken is not None:
+                raise self._broken
+            raise StopAsyncIteration
+        return self._piece()
+
+    async def _gather(self) -> None:
+        try:
+            chunk = await anext(self._chunks, None)
+        except Exception as error:  # noqa: BLE001  # raised behind what came before it
+            self._broken, chunk = error, None
+        if chunk is None:
+            self._is_over = True
+            return
+        self._gathered.append(chunk)
+        self._room = max(0, self._room - len(chunk))
+
+    def _piece(self) -> bytes:
+        limit = PIECE_BYTES - self._at % PIECE_BYTES
+        piece = b"".join(self._gathered)
+        piece, rest = piece[:limit], piece[limit:]
+        self._gathered = [rest] if rest else []
+        self._at += len(piece)
+        self._room = max(0, PIECE_BYTES - self._at % PIECE_BYTES - len(rest))
+        if self._hasher is not None:
+            loop = asyncio.get_running_loop()
+            self._hashing = loop.run_in_executor(None, self._hasher.update, piece)
+        return piece
+
+    async def _hashed(self) -> None:
+        hashing, self._hashing = self._hashing, None
+        if hashing is not None:
+            await hashing
+
+
+def noted_hasher(algorithm: str, note: bytes | None, size: int) -> Hasher | None:
+    """A hasher that has taken the first `size` bytes; None when the note does not say how."""
+    if size == 0:
+        return new_hasher(algorithm)
+    start = algorithm.encode() + b":"
+    if note is None or not note.startswith(start) or not can_save_states():
+        return None
+    return resume_hasher(algorithm, note.removeprefix(start), size)
 
 
 async def verified(chunks: AsyncIterable[bytes], verifier: Verifier) -> AsyncGenerator[bytes, None]:

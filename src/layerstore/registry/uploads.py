@@ -9,7 +9,7 @@ whenever in doubt the data is read again.
 import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -27,7 +27,8 @@ from layerstore.registry.paths import (
     upload_folder,
     uploads_folder,
 )
-from layerstore.registry.streams import hashed, pieces
+from layerstore.registry.streams import NotedPieces, hashed, noted_hasher, pieces
+from layerstore.registry.together import together
 from layerstore.storage.driver import (
     InvalidOffset,
     InvalidPath,
@@ -71,6 +72,8 @@ class UploadSession:
         """
         if at is not None and at != self.size:
             raise UploadOffsetInvalid(self.size)
+        if self._rooms.driver.is_distant:
+            return await self._append_noting(chunks, algorithm)
         hasher, before = await self._hasher_here(algorithm), self.size
         try:
             async with aclosing(pieces(chunks)) as gathered:
@@ -79,6 +82,19 @@ class UploadSession:
             raise await self._elsewhere(error) from None
         finally:
             await self._save(algorithm, hasher, before)
+        return self.size
+
+    async def _append_noting(self, chunks: AsyncIterable[bytes], algorithm: str) -> int:
+        """The hash is kept with the bytes, part by part."""
+        pieces, driver = NotedPieces(chunks, algorithm, self.size), self._rooms.driver
+        try:
+            self.size = await driver.append(self._data, self.size, pieces, pieces)
+        except InvalidOffset as error:
+            raise await self._elsewhere(error) from None
+        except Exception:
+            with suppress(StorageError):
+                self.size = await driver.pending(self._data) or 0
+            raise
         return self.size
 
     async def _write(self, gathered: AsyncIterable[bytes], hasher: Hasher | None) -> int:
@@ -138,8 +154,8 @@ class UploadSession:
         another commit was faster. Before the answer the blob and its link are durable (I5).
         """
         try:
-            await self._rooms.driver.finish(self._data)
-            await self._verify(digest)
+            note = await self._rooms.driver.finish(self._data)
+            await self._verify(digest, note)
             await self._rooms.blobs.take(digest, self._data, self.size)
         except PathNotFound:
             raise self._unknown() from None
@@ -151,8 +167,11 @@ class UploadSession:
         await self._rooms.linked.link(digest)
         await self._forget()
 
-    async def _verify(self, digest: Digest) -> None:
-        hasher = await self._hasher_here(digest.algorithm)
+    async def _verify(self, digest: Digest, note: bytes | None) -> None:
+        if self._rooms.driver.is_distant:
+            hasher = noted_hasher(digest.algorithm, note, self.size)
+        else:
+            hasher = await self._hasher_here(digest.algorithm)
         if hasher is None:
             hasher = await self._read_again(digest.algorithm)
         Verifier(digest, hasher).check()
@@ -180,7 +199,8 @@ class UploadSession:
 
     async def cancel(self) -> None:
         """Take the session away, with all that came."""
-        await self._rooms.driver.drop(self._data)
+        if not self._rooms.driver.is_distant:  # there the folder is searched for unfinished files
+            await self._rooms.driver.drop(self._data)
         await self._rooms.driver.delete(upload_folder(self._rooms.name, self.id))
 
     async def _forget(self) -> None:
@@ -214,9 +234,12 @@ class UploadStore:
         upload_id = self._clock.new_id()
         started_at = self._clock.now().replace(microsecond=0)
         name, driver = self._rooms.name, self._rooms.driver
-        await driver.begin(UploadData(name, upload_id).path)
         text = started_at.strftime("%Y-%m-%dT%H:%M:%SZ").encode("ascii")
-        await driver.put(UploadStarted(name, upload_id).path, text, durable=False)
+        await together(
+            driver,
+            driver.begin(UploadData(name, upload_id).path),
+            driver.put(UploadStarted(name, upload_id).path, text, durable=False),
+        )
         return UploadSession(self._rooms, upload_id, started_at, 0)
 
     async def resume(self, upload_id: str) -> UploadSession:
@@ -224,12 +247,13 @@ class UploadStore:
         if not is_upload_id(upload_id):
             raise BlobUploadUnknown({"uuid": upload_id[:128]})
         name, driver = self._rooms.name, self._rooms.driver
+        data = UploadData(name, upload_id).path
         try:
-            started = await driver.get(UploadStarted(name, upload_id).path)
+            started, size = await together(
+                driver, driver.get(UploadStarted(name, upload_id).path), driver.pending(data)
+            )
         except PathNotFound:
             raise BlobUploadUnknown({"uuid": upload_id}) from None
-        data = UploadData(name, upload_id).path
-        size = await driver.pending(data)
         if size is None:
             await self._begin_again(data, upload_id)
         return UploadSession(self._rooms, upload_id, _parse_time(started), size or 0)
@@ -248,6 +272,8 @@ class UploadStore:
         """
         driver, folder = self._rooms.driver, upload_folder(self._rooms.name, upload_id)
         moments = [info.modified async for _, info in driver.walk(folder)]
+        touched = await driver.touched(UploadData(self._rooms.name, upload_id).path)
+        moments += [] if touched is None else [touched]
         if moments:
             return max(moments)
         try:

@@ -89,12 +89,32 @@ class FileInfo(NamedTuple):
     is_dir: bool
 
 
+class Notes(Protocol):
+    """What a writer wants kept with the bytes of an unfinished file, for who goes on with it."""
+
+    def take_up(self, note: bytes | None) -> None:
+        """The note of the bytes that are there; before the first chunk is asked for."""
+
+    async def of(self, size: int) -> bytes | None:
+        """The note of the first `size` bytes, all of which were asked for; None if there is none.
+
+        May take up to 1 KiB.
+        """
+
+
 class StorageDriver(Protocol):
-    """Ten verbs for files, five for unfinished ones. Every method may raise StorageError."""
+    """Eleven verbs for files, six for unfinished ones. Every method may raise StorageError."""
 
     @property
     def name(self) -> str:
         """The name in the configuration: `filesystem`, `inmemory`, …"""
+
+    @property
+    def is_distant(self) -> bool:
+        """Whether each call waits for a network, so that two are worth making side by side.
+
+        Such a driver keeps the notes of writers.
+        """
 
     async def get(self, path: str) -> bytes:
         """The whole content. Raises PathNotFound, for a folder too."""
@@ -111,22 +131,29 @@ class StorageDriver(Protocol):
     async def begin(self, path: str) -> None:
         """Make a new unfinished file of size 0; an older one is dropped."""
 
-    async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+    async def append(
+        self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
+    ) -> int:
         """Add the chunks to an unfinished file and return its new size.
 
         Raises InvalidOffset, with the size, when `at` is not the size, checked at every write: of
         two writers the one that writes next at the right place goes on. What was written before
         a failure stays, whoever failed. The next chunk is asked for only when the one before it
-        is written. Returns once the bytes are synced, as far as the place can sync unfinished
-        files.
+        is written; an object store writes when a part is full, and when the chunks end or raise.
+        Returns once the bytes are synced, as far as the place can sync unfinished files. A distant
+        driver keeps what the notes say with the bytes that it is about.
         """
 
     async def pending(self, path: str) -> int | None:
         """The size of the unfinished file, begun by whatever process; None when there is none."""
 
-    async def finish(self, path: str) -> None:
+    async def touched(self, path: str) -> datetime | None:
+        """When the unfinished file was last written to; None where `walk` tells it, if anything."""
+
+    async def finish(self, path: str) -> bytes | None:
         """Make the unfinished file readable and its bytes durable; once more is no error.
 
+        Returns the note of all its bytes, None if there is none or the driver keeps none.
         Its name is durable once it is moved.
         Raises PathNotFound when there is neither an unfinished nor a finished file.
         """
@@ -155,6 +182,9 @@ class StorageDriver(Protocol):
         PathNotFound at the first step. At or past the end: nothing. A negative start:
         InvalidOffset.
         """
+
+    async def size(self, path: str) -> int | None:
+        """The size of a finished file; None when there is none, or a folder."""
 
     async def stat(self, path: str) -> FileInfo:
         """Of a finished file or a folder; `/` always is one. Raises PathNotFound."""

@@ -17,6 +17,7 @@ import os
 import stat
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, suppress
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -29,6 +30,7 @@ from layerstore.storage.driver import (
     FileInfo,
     InvalidOffset,
     InvalidPath,
+    Notes,
     PathNotFound,
     StorageDriver,
     StorageError,
@@ -96,6 +98,10 @@ class FilesystemDriver:
     @property
     def name(self) -> str:
         return NAME
+
+    @property
+    def is_distant(self) -> bool:
+        return False
 
     def close(self) -> None:
         """Wait for the threads and let go of the root; nothing may be under way."""
@@ -192,7 +198,9 @@ class FilesystemDriver:
         check_path(NAME, path)
         await self._writing(path, self._unfinished.begin, path)
 
-    async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+    async def append(
+        self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
+    ) -> int:
         check_path(NAME, path)
         size = at
         try:
@@ -215,6 +223,10 @@ class FilesystemDriver:
         except PathNotFound:
             return None
         return None if info.is_dir else info.size
+
+    async def touched(self, path: str) -> datetime | None:
+        check_path(NAME, path)
+        return None
 
     async def finish(self, path: str) -> None:
         check_path(NAME, path)
@@ -250,6 +262,13 @@ class FilesystemDriver:
                     return
         finally:
             reading.end()
+
+    async def size(self, path: str) -> int | None:
+        try:
+            info = await self.stat(path)
+        except PathNotFound:
+            return None
+        return None if info.is_dir else info.size
 
     async def stat(self, path: str) -> FileInfo:
         check_folder(NAME, path)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from layerstore.storage import incoming
 from layerstore.storage.beneath import NAME, Descriptor, Tree, last_name, parent
-from layerstore.storage.driver import StorageUnavailable
+from layerstore.storage.driver import InvalidPath, StorageUnavailable, check_path
 from layerstore.storage.durable import INCOMING, OURS, TRASH, child_names
 from layerstore.storage.temporaries import TEMPORARY
 
@@ -26,25 +26,27 @@ class Leftovers:
     """The remains below one storage root, by their paths there."""
 
     def __init__(self, root: Path) -> None:
-        """Raises OSError when the folder cannot be opened."""
+        """Raises StorageUnavailable when the folder cannot be opened."""
         self._root = root.absolute()
-        self._tree = Tree(self._root)
+        with _told("/"):
+            self._tree = Tree(self._root)
 
     def close(self) -> None:
         """Let go of the root."""
         self._tree.close()
 
     def found(self, before: datetime) -> list[str]:
-        """Everything that was left, and last touched, before that moment."""
+        """Everything that was left, and last touched, before that moment. StorageUnavailable."""
         limit = before.timestamp()
-        return [*self._temporaries(limit), *self._gathering(), *self._trash(limit)]
+        with _told("/"):
+            return [*self._temporaries(limit), *self._gathering(), *self._trash(limit)]
 
     def _temporaries(self, limit: float) -> Iterator[str]:
         present = [folder for folder in ("/docker", OURS) if (self._root / folder[1:]).is_dir()]
         for folder in present:
             for place, folders, files, number in os.fwalk(self._root / folder[1:]):
                 here = place.removeprefix(str(self._root))
-                folders[:] = [name for name in folders if f"{here}/{name}" not in (INCOMING, TRASH)]
+                folders[:] = [name for name in folders if _leads_on(f"{here}/{name}")]
                 for name in files:
                     if TEMPORARY.fullmatch(name) and _touched(number, name) < limit:
                         yield f"{here}/{name}"
@@ -75,7 +77,7 @@ class Leftovers:
 
     def remove(self, path: str) -> None:
         """Take one of them away. Raises StorageUnavailable; absent is no error."""
-        with _told(path):
+        with _told(path), suppress(FileNotFoundError):
             if parent(path) == INCOMING:
                 incoming.sweep(self._tree)
                 return
@@ -99,6 +101,15 @@ class Leftovers:
         return True
 
 
+def _leads_on(folder: str) -> bool:
+    """Whether files of ours can lie there, beside those that are looked at elsewhere."""
+    try:
+        check_path(NAME, folder)
+    except InvalidPath:
+        return False
+    return folder not in (INCOMING, TRASH)
+
+
 def _touched(folder: int, name: str) -> float:
     """When an entry was last changed, its name included; never, for one that has gone."""
     try:
@@ -111,8 +122,6 @@ def _touched(folder: int, name: str) -> float:
 def _told(path: str) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        return
     except OSError as error:
         raise _unavailable(error, path) from None
 

@@ -16,6 +16,7 @@ from layerstore.storage.driver import (
     FileInfo,
     InvalidOffset,
     InvalidPath,
+    Notes,
     PathNotFound,
     StorageDriver,
     check_folder,
@@ -45,6 +46,10 @@ class MemoryDriver:
     @property
     def name(self) -> str:
         return NAME
+
+    @property
+    def is_distant(self) -> bool:
+        return False
 
     async def get(self, path: str) -> bytes:
         return self._file(path).content
@@ -91,7 +96,9 @@ class MemoryDriver:
         self._check_fit(path)
         self._unfinished[path] = bytearray()
 
-    async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+    async def append(
+        self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
+    ) -> int:
         check_path(NAME, path)
         self._standing_at(path, at)
         async for chunk in chunks:
@@ -111,6 +118,10 @@ class MemoryDriver:
         check_path(NAME, path)
         content = self._unfinished.get(path)
         return None if content is None else len(content)
+
+    async def touched(self, path: str) -> datetime | None:
+        check_path(NAME, path)
+        return None
 
     async def finish(self, path: str) -> None:
         check_path(NAME, path)
@@ -142,6 +153,13 @@ class MemoryDriver:
         stop = len(content) if end is None else min(end, len(content))
         for at in range(start, stop, PIECE_BYTES):
             yield content[at : min(at + PIECE_BYTES, stop)]
+
+    async def size(self, path: str) -> int | None:
+        try:
+            info = await self.stat(path)
+        except PathNotFound:
+            return None
+        return None if info.is_dir else info.size
 
     async def stat(self, path: str) -> FileInfo:
         check_folder(NAME, path)

@@ -6,6 +6,7 @@ operating system through. It holds no state and decides nothing else.
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -13,6 +14,7 @@ from typing import Protocol, Self, TypeVar
 from layerstore.clock import Clock
 from layerstore.storage.driver import (
     FileInfo,
+    Notes,
     StorageDriver,
     check_folder,
     check_path,
@@ -88,6 +90,7 @@ class MeteredDriver:
         url_steps: Sequence[UrlStep] = (),
     ) -> None:
         self.name = driver.name
+        self.is_distant = driver.is_distant
         self._driver = driver
         self._clock = clock
         self._observe = observe
@@ -115,20 +118,27 @@ class MeteredDriver:
         with self._operation("begin", path):
             await self._driver.begin(path)
 
-    async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+    async def append(
+        self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
+    ) -> int:
         check_path(self.name, path)
         with self._operation("append", path) as watch:
-            return await self._driver.append(path, at, _resting(chunks, watch))
+            return await self._driver.append(path, at, _resting(chunks, watch), notes)
 
     async def pending(self, path: str) -> int | None:
         check_path(self.name, path)
         with self._operation("pending", path):
             return await self._driver.pending(path)
 
-    async def finish(self, path: str) -> None:
+    async def touched(self, path: str) -> datetime | None:
+        check_path(self.name, path)
+        with self._operation("pending", path):
+            return await self._driver.touched(path)
+
+    async def finish(self, path: str) -> bytes | None:
         check_path(self.name, path)
         with self._operation("finish", path):
-            await self._driver.finish(path)
+            return await self._driver.finish(path)
 
     async def drop(self, path: str, size: int | None = None) -> None:
         check_path(self.name, path)
@@ -147,6 +157,11 @@ class MeteredDriver:
             async with aclosing(_stepping(self._driver.read(path, start, end), watch)) as steps:
                 async for piece in steps:
                     yield piece
+
+    async def size(self, path: str) -> int | None:
+        check_path(self.name, path)
+        with self._operation("stat", path):
+            return await self._driver.size(path)
 
     async def stat(self, path: str) -> FileInfo:
         check_folder(self.name, path)

@@ -4,8 +4,10 @@ A path is a key below the root directory of the configuration. Folders are what 
 common. What is unfinished stands in `sessions.py`, what is listed in `listing.py`.
 """
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +16,7 @@ from layerstore.storage.driver import (
     FileInfo,
     InvalidOffset,
     InvalidPath,
+    Notes,
     OutOfSpace,
     PathNotFound,
     StorageDriver,
@@ -22,13 +25,19 @@ from layerstore.storage.driver import (
     check_path,
 )
 from layerstore.storage.objects import listing
+from layerstore.storage.objects.allocation import give_back_early
 from layerstore.storage.objects.buffers import Arrivals, Buffers, SpillFailed
 from layerstore.storage.objects.copying import Copier
-from layerstore.storage.objects.sessions import SESSION, Overtaken, Sessions, TooManyParts
+from layerstore.storage.objects.sessions import (
+    SESSION,
+    NothingThere,
+    Overtaken,
+    Sessions,
+    TooManyParts,
+)
 from layerstore.storage.objects.sizes import part_bytes
 from layerstore.storage.objects.store import (
     KEY_BYTES_MAX,
-    KEYS_PER_PAGE,
     ConditionFailed,
     Objects,
     Part,
@@ -66,8 +75,13 @@ class ObjectStoreDriver:
     def name(self) -> str:
         return self._objects.name
 
+    @property
+    def is_distant(self) -> bool:
+        return True
+
     async def start(self) -> bool:
         """Look at the store once; whether several instances may share it."""
+        give_back_early()
         await self._objects.start()
         return self._objects.is_conditional
 
@@ -144,11 +158,13 @@ class ObjectStoreDriver:
     async def begin(self, path: str) -> None:
         await self._sessions.begin(self._key_to_write(path))
 
-    async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+    async def append(
+        self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
+    ) -> int:
         key = self._key(path)
         try:
             with self._named(path):
-                return await self._sessions.append(key, at, chunks)
+                return await self._sessions.append(key, at, chunks, notes)
         except Overtaken as error:
             raise InvalidOffset(self.name, path, at, error.size) from None
 
@@ -166,9 +182,15 @@ class ObjectStoreDriver:
         kept = await self._sessions.load(self._key(path))
         return None if kept is None else kept.record.size
 
-    async def finish(self, path: str) -> None:
-        if not await self._sessions.finish(self._key(path)):
-            raise PathNotFound(self.name, path)
+    async def touched(self, path: str) -> datetime | None:
+        kept = await self._sessions.load(self._key(path))
+        return None if kept is None else kept.record.written
+
+    async def finish(self, path: str) -> bytes | None:
+        try:
+            return await self._sessions.finish(self._key(path))
+        except NothingThere:
+            raise PathNotFound(self.name, path) from None
 
     async def drop(self, path: str, size: int | None = None) -> None:
         try:
@@ -187,7 +209,7 @@ class ObjectStoreDriver:
             await self._copier.copy(found, new_key)
         except ConditionFailed:
             raise PathNotFound(self.name, source) from None
-        await self._objects.delete(key)
+        await asyncio.gather(self._objects.delete(key), self._sessions.forget(key))
 
     async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         key = self._key(path)
@@ -207,6 +229,11 @@ class ObjectStoreDriver:
     async def _check_there(self, path: str, key: str) -> None:
         if await self._objects.head(key) is None:
             raise PathNotFound(self.name, path)
+
+    async def size(self, path: str) -> int | None:
+        key = self._key(path)
+        found = await self._objects.head(key) if self._fits(key) else None
+        return None if found is None else found.size
 
     async def stat(self, path: str) -> FileInfo:
         prefix = self._prefix(path)
@@ -241,16 +268,19 @@ class ObjectStoreDriver:
         key = self._key(path)
         if not self._fits(key):
             return
-        await self._objects.delete(key)
-        await self._sessions.drop(key)
+        await asyncio.gather(
+            self._objects.delete(key), self._sessions.drop(key), self._delete_below(f"{key}/")
+        )
+
+    async def _delete_below(self, prefix: str) -> None:
         more: str | None = None
         while True:
-            page = await self._objects.page(f"{key}/", more=more)
+            page = await self._objects.page(prefix, more=more)
             keys = [item.key for item in page.objects]
-            for session in keys:
-                if session.endswith(SESSION):
-                    await self._sessions.drop(session.removesuffix(SESSION))
-            await self._objects.delete_all(keys[:KEYS_PER_PAGE])
+            for key in keys:
+                if key.endswith(SESSION):
+                    await self._sessions.drop(key.removesuffix(SESSION))
+            await self._objects.delete_all(keys)
             if page.more is None:
                 return
             more = page.more

@@ -13,12 +13,14 @@ import asyncio
 from collections.abc import AsyncIterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 from msgspec import structs
 
 from layerstore.clock import Clock
+from layerstore.storage.driver import Notes
 from layerstore.storage.objects.buffers import Arrivals, Buffers, PartBuffer
 from layerstore.storage.objects.sizes import PARTS_MAX, part_bytes
 from layerstore.storage.objects.store import (
@@ -38,14 +40,17 @@ TAIL: Final = "!tail-"
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of an unfinished file; `mark` is another one in every record.
 
-    `reserved` is the highest number that a part has or may get. A closed file takes no more.
+    `note` is about all its bytes. `reserved` is the highest number that a part has or may get. A
+    closed file takes no more.
     """
 
     mark: str
+    written: datetime
     size: int = 0
     upload: str = ""
     parts: tuple[Part, ...] = ()
     reserved: int = 0
+    note: bytes | None = None
     tail: ObjectInfo | None = None
     closed: bool = False
 
@@ -68,6 +73,10 @@ class Overtaken(Exception):
     def __init__(self, size: int | None) -> None:
         self.size = size
         super().__init__(size)
+
+
+class NothingThere(Exception):
+    """There is neither a record nor an object."""
 
 
 class TooManyParts(Exception):
@@ -96,7 +105,7 @@ class Sessions:
         """A new record, whatever was there."""
         while True:
             try:
-                await self._put(key, Record(self._clock.new_id()), ABSENT)
+                await self._put(key, Record(self._clock.new_id(), self._clock.now()), ABSENT)
             except Overtaken:
                 await self.drop(key)
             else:
@@ -113,7 +122,9 @@ class Sessions:
         record = kept.record
         if record.upload:
             await self._objects.abort(key, record.upload)
-        await self._forget(key, record)
+        if record.tail is not None:
+            await self._objects.delete(record.tail.key)
+        await self.forget(key)
 
     async def _closed(self, key: str, size: int | None = None) -> Kept | None:
         """The record after which no other can come, None when there is none at all."""
@@ -127,12 +138,13 @@ class Sessions:
             with suppress(Overtaken):
                 return await self.replace(key, kept, closed=True, reserved=reserved)
 
-    async def _forget(self, key: str, record: Record) -> None:
-        if record.tail is not None:
-            await self._objects.delete(record.tail.key)
+    async def forget(self, key: str) -> None:
+        """Take the record of a finished file away."""
         await self._objects.delete(key + SESSION)
 
-    async def append(self, key: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+    async def append(
+        self, key: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
+    ) -> int:
         """Add the chunks and return the new size.
 
         Raises Overtaken when the file does not stand at `at`, or not where this writer left it;
@@ -143,7 +155,9 @@ class Sessions:
             raise Overtaken(None)
         if kept.record.size != at:
             raise Overtaken(kept.record.size)
-        writer = _Writer(self, self._objects, key, kept, self._first_part, self._clock)
+        if notes is not None:
+            notes.take_up(kept.record.note)
+        writer = _Writer(self, self._objects, key, kept, self._first_part, self._clock, notes)
         arrivals = Arrivals(chunks)
         goes_on = True
         while goes_on:
@@ -151,19 +165,27 @@ class Sessions:
                 goes_on = await writer.write(part, arrivals)
         return writer.size
 
-    async def finish(self, key: str) -> bool:
-        """Make the object of what came; whether there is one now."""
+    async def finish(self, key: str) -> bytes | None:
+        """Make the object of what came, and return the note of it. Raises NothingThere.
+
+        The record stays until the object is moved, so that a finish can be done once more.
+        """
         kept = await self._closed(key)
         if kept is None:
-            return await self._objects.head(key) is not None
+            await self._check_object(key)
+            return None
         record = kept.record
         try:
             await self._join(key, record)
         except (UploadGone, ConditionFailed):  # somebody else finished it meanwhile
-            if await self._objects.head(key) is None:
-                return False
-        await self._forget(key, record)
-        return True
+            await self._check_object(key)
+        if record.tail is not None:
+            await self._objects.delete(record.tail.key)
+        return record.note
+
+    async def _check_object(self, key: str) -> None:
+        if await self._objects.head(key) is None:
+            raise NothingThere
 
     async def _join(self, key: str, record: Record) -> None:
         objects, tail = self._objects, record.tail
@@ -184,7 +206,9 @@ class Sessions:
 
     async def replace(self, key: str, kept: Kept, **changes: Any) -> Kept:
         """Put a changed record in the place of this one. Raises Overtaken."""
-        record = structs.replace(kept.record, mark=self._clock.new_id(), **changes)
+        record = structs.replace(
+            kept.record, mark=self._clock.new_id(), written=self._clock.now(), **changes
+        )
         return await self._put(key, record, kept.etag)
 
     async def _put(self, key: str, record: Record, condition: str) -> Kept:
@@ -219,6 +243,7 @@ class _Writer:
         kept: Kept,
         first_part: int,
         clock: Clock,
+        notes: Notes | None,
     ) -> None:
         self._sessions = sessions
         self._objects = objects
@@ -226,6 +251,7 @@ class _Writer:
         self._kept = kept
         self._first_part = first_part
         self._clock = clock
+        self._notes = notes
         self._number: int | None = None
 
     @property
@@ -303,7 +329,10 @@ class _Writer:
         """Replace the record by one that has so many bytes in place of the tail."""
         record = self._kept.record
         size = record.size - record.tail_size + added
-        self._kept = await self._sessions.replace(self._key, self._kept, size=size, **changes)
+        note = await self._notes.of(size) if self._notes is not None else None
+        self._kept = await self._sessions.replace(
+            self._key, self._kept, size=size, note=note, **changes
+        )
         if record.tail is not None:
             await self._objects.delete(record.tail.key)
 

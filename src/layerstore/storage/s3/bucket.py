@@ -5,7 +5,6 @@ Which requests an operation takes is a table in `docs/object-storage.md`.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -38,6 +37,7 @@ from layerstore.storage.s3.answers import (
     refused_deletes,
 )
 from layerstore.storage.s3.credentials import CredentialSource
+from layerstore.storage.s3.settings import NewObjects
 from layerstore.storage.s3.signature import (
     EMPTY_SHA256,
     UNSIGNED,
@@ -54,7 +54,6 @@ PIECE_BYTES: Final = 1024 * 1024
 JOINING_S: Final = 900.0
 """Seconds that the store may take to join parts, or to copy."""
 
-_OCTET_STREAM: Final = "application/octet-stream"
 _UPLOAD_GONE: Final = "NoSuchUpload"
 _PASSING: Final = frozenset(
     {
@@ -71,28 +70,6 @@ _PASSING_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 _FULL: Final = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"})
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class NewObjects:
-    """What is said of every object that is made. Empty texts are not told."""
-
-    encryption: str = ""
-    key_id: str = ""
-    storage_class: str = ""
-    acl: str = ""
-
-    def headers(self) -> dict[str, str]:
-        headers = {"content-type": _OCTET_STREAM}
-        if self.encryption:
-            headers["x-amz-server-side-encryption"] = self.encryption
-        if self.key_id:
-            headers["x-amz-server-side-encryption-aws-kms-key-id"] = self.key_id
-        if self.storage_class:
-            headers["x-amz-storage-class"] = self.storage_class
-        if self.acl:
-            headers["x-amz-acl"] = self.acl
-        return headers
 
 
 class S3Bucket:

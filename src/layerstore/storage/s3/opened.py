@@ -1,47 +1,18 @@
-"""An S3 driver put together from what the configuration says (registry-facts §3.3)."""
-
-from dataclasses import dataclass
-from typing import Final
+"""An S3 driver put together from its settings: what loads the client libraries."""
 
 from layerstore.clock import Clock
 from layerstore.storage.objects.buffers import Buffers
 from layerstore.storage.objects.copying import Copier
 from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.objects.http import HttpClient
-from layerstore.storage.s3.address import Place
-from layerstore.storage.s3.bucket import NewObjects, S3Bucket
+from layerstore.storage.s3.bucket import S3Bucket
 from layerstore.storage.s3.credentials import (
     ChainCredentials,
     CredentialSource,
     GivenCredentials,
 )
+from layerstore.storage.s3.settings import S3Settings
 from layerstore.storage.s3.signature import Signer
-
-MIB: Final = 1024 * 1024
-PLAIN: Final = NewObjects()
-"""Objects of which nothing is said."""
-
-
-@dataclass(frozen=True, slots=True)
-class S3Settings:
-    """What a driver is made of. Sizes are in bytes.
-
-    `buffers` is what this process may use for parts; empty keys mean the cloud's usual chain.
-    """
-
-    place: Place
-    redirect_endpoint: str = ""
-    access_key: str = ""
-    secret_key: str = ""
-    new_objects: NewObjects = PLAIN
-    verify: bool = True
-    user_agent: str = "layerstore"
-    root: str = ""
-    buffers: int = 192 * MIB
-    part_bytes: int = 10 * MIB
-    whole_copy_bytes_max: int = 32 * MIB
-    copied_part_bytes: int = 32 * MIB
-    copied_parts_at_once: int = 100
 
 
 def open_bucket(settings: S3Settings, clock: Clock, http: HttpClient | None = None) -> S3Bucket:
