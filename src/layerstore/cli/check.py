@@ -35,7 +35,7 @@ from layerstore.clock import SystemClock
 from layerstore.config import Config, ConfigError
 from layerstore.oci.errors import RegistryError
 from layerstore.storage.driver import StorageError
-from layerstore.storage.ours import is_ours
+from layerstore.storage.ours import is_ours, is_readable
 from layerstore.upkeep.check.findings import Finding, Severity
 from layerstore.upkeep.check.run import Amount, Check, Summary, Wishes
 
@@ -107,8 +107,6 @@ def check(
         fail(words(error), EXIT_CANNOT)
     except StorageError as error:
         fail(f"the storage cannot be used: {error.reason}", EXIT_CANNOT)
-    except OSError as error:
-        fail(f"the storage cannot be used: {error.strerror or error}", EXIT_CANNOT)
     printer.end(summary)
     raise typer.Exit(EXIT_DAMAGE if summary.remaining else 0)
 
@@ -126,10 +124,12 @@ def _storage(path: Path | None, data: Path | None, wishes: Wishes) -> Config:
     """The configuration, if what is asked for may be done there. Raises ConfigError."""
     config = loaded(path, data)
     folder = storage_folder(config)
-    if wishes.repairs and folder is not None and not is_ours(folder):
+    if folder is not None and not is_readable(folder):
+        raise ConfigError(f"{folder}: only root and the user that the server runs as can check it")
+    if folder is not None and wishes.repairs and not is_ours(folder):
         raise ConfigError(
             f"{folder}: only the user that the server runs as can repair it, in a folder that he"
-            " may write to; without --repair anybody who may read it can check it"
+            " may write to; without --repair root can check it"
         )
     return config
 

@@ -14,9 +14,17 @@ from layerstore.oci.errors import NameUnknown
 from layerstore.oci.name import Name
 from layerstore.registry.links import LinkStore
 from layerstore.registry.locks import Locks
-from layerstore.registry.paths import BLOBS, PREFIX, REPOSITORIES, BlobData, Quarantined, recognise
+from layerstore.registry.paths import (
+    BLOBS,
+    PREFIX,
+    QUARANTINE,
+    REPOSITORIES,
+    BlobData,
+    Quarantined,
+    recognise,
+)
 from layerstore.registry.references import ManifestRules
-from layerstore.storage.driver import StorageDriver
+from layerstore.storage.driver import StorageDriver, StorageError
 from layerstore.storage.leftovers import Leftovers
 from layerstore.upkeep.check.blobs import BlobCheck
 from layerstore.upkeep.check.case import Case, Storage
@@ -176,7 +184,12 @@ class Check:
         leftovers = self._storage.leftovers
         if leftovers is None:
             return
-        for path in await asyncio.to_thread(leftovers.found, self._storage.rest_since):
+        try:
+            found = await asyncio.to_thread(leftovers.found, self._storage.rest_since)
+        except StorageError as error:
+            self._desk.unreadable(error.path, error)
+            return
+        for path in found:
             await self._desk.examine(path, partial(self._leftover, leftovers, path))
 
     async def _leftover(self, leftovers: Leftovers, path: str) -> list[Finding]:
@@ -188,7 +201,7 @@ class Check:
         return [Finding(Kind.LEFTOVER, path, text, "removes it", mend=remove)]
 
     async def _look_into_quarantine(self) -> None:
-        async for entry in self._storage.quarantine.entries():
+        async for entry in self._desk.listed(QUARANTINE, self._storage.quarantine.entries()):
             await self._desk.examine(entry.path, partial(self._quarantined, entry))
 
     async def _quarantined(self, entry: Quarantined) -> list[Finding]:
