@@ -8,6 +8,7 @@ documentation.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from layerstore.config import load
 from layerstore.telemetry.page import Page
 from layerstore.web.message import Request
 from tests.fakes import EPOCH, FakeClock
+from tests.faults.counts import IS_LONG, Counted
 from tests.issuer import entry, today
 from tests.property.access_requests import (
     ACTIONS,
@@ -55,6 +57,10 @@ from tests.unit.api.bodies import Pieces
 from tests.unit.api.direct import DirectWire
 from tests.unit.auth.headers import basic
 from tests.wire.client import Answer, SocketWire
+
+IN_MEMORY, OVER_SOCKETS = "questions of who may, in memory", "questions of who may, over sockets"
+MOSTLY = 1 if IS_LONG else 13
+"""Which part of the questions goes over sockets: each one in the long form."""
 
 INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.7"
 USERS = ("alice", "bob", "carol", "root")
@@ -83,23 +89,28 @@ class Setup:
 
 
 def check(setup: Setup, caller: Caller, authorization: str | None, *, every: int = 1) -> int:
-    """Ask everything (or each `every`th question); the number of questions."""
+    """Ask everything, or each `every`th question; how many were asked."""
     asked = 0
-    for name, action in ACTIONS.items():
-        for repo in REPOSITORIES:
+    for place, (name, repo) in enumerate(itertools.product(ACTIONS, REPOSITORIES), start=1):
+        if place % every == 0:
             asked += 1
-            if asked % every:
-                continue
-            needs = action.needed(repo, source_of(repo))
-            expected = verdict(caller, needs, setup.rules, GROUPS)
-            if expected == "in":
-                tags = [Need("repository", repo, each) for each in action.tags]
-                expected = _of_tags(caller, tags, setup.rules)
-            answer = send(setup.ask, action, repo, authorization, caller.address)
-            assert _found(answer) == expected, (name, repo, answer.status, answer.body)
-            if expected == "in":
-                assert answer.status == action.status, (name, repo, answer.body)
+            _check_one(setup, caller, authorization, name, repo)
     return asked
+
+
+def _check_one(
+    setup: Setup, caller: Caller, authorization: str | None, name: str, repo: str
+) -> None:
+    action = ACTIONS[name]
+    needs = action.needed(repo, source_of(repo))
+    expected = verdict(caller, needs, setup.rules, GROUPS)
+    if expected == "in":
+        tags = [Need("repository", repo, each) for each in action.tags]
+        expected = _of_tags(caller, tags, setup.rules)
+    answer = send(setup.ask, action, repo, authorization, caller.address)
+    assert _found(answer) == expected, (name, repo, answer.status, answer.body)
+    if expected == "in":
+        assert answer.status == action.status, (name, repo, answer.body)
 
 
 def _of_tags(caller: Caller, tags: list[Need], rules: Rules | None) -> Verdict:
@@ -213,15 +224,15 @@ BY_PASSWORD: dict[str, tuple[Caller, str | None]] = {
 
 @pytest.mark.parametrize("address", [INSIDE, OUTSIDE])
 @pytest.mark.parametrize("who", BY_PASSWORD)
-def test_by_password(who: str, address: str, by_password: Setup) -> None:
+def test_by_password(who: str, address: str, by_password: Setup, counted: Counted) -> None:
     caller, authorization = BY_PASSWORD[who]
     placed = Caller(caller.user, caller.sends, caller.believed, None, address)
-    assert check(by_password, placed, authorization) == len(ACTIONS) * len(REPOSITORIES)
+    counted(IN_MEMORY, check(by_password, placed, authorization))
 
 
 @pytest.mark.parametrize("name", ["", *USERS])
 def test_by_a_pass_of_the_registry_itself(
-    name: str, runner: asyncio.Runner, tmp_path: Path
+    name: str, runner: asyncio.Runner, tmp_path: Path, counted: Counted
 ) -> None:
     """Under rules for everybody: it says who, and the rules say what."""
     wire = made(runner, tmp_path, ruled({"htpasswd": password_file(tmp_path)}))
@@ -229,12 +240,12 @@ def test_by_a_pass_of_the_registry_itself(
     headers = {"Authorization": login(name)} if name else {}
     text = wire("GET", "/v2/_layerstore/token", headers).json()["token"]
     caller = Caller(name, sends=True)
-    check(Setup(wire, RULES), caller, f"Bearer {text}")
+    counted(IN_MEMORY, check(Setup(wire, RULES), caller, f"Bearer {text}"))
     forged = Caller(name, sends=True, believed=False)
     at = len(text) // 2
     changed = "A" if text[at] != "A" else "B"
     for other in (text[:-4], text[:at] + changed + text[at + 1 :], "A" + text, text[::-1]):
-        check(Setup(wire, RULES), forged, f"Bearer {other}", every=7)
+        counted(IN_MEMORY, check(Setup(wire, RULES), forged, f"Bearer {other}", every=7))
 
 
 WORLD = TokenWorld(EPOCH)
@@ -289,24 +300,24 @@ FAULTS = sorted(WORLD.bad([]))
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_by_a_token_for_a_scope(scope: str, by_token: Setup) -> None:
-    check(by_token, bearer(scope), WORLD.good(SCOPES[scope])["thumbprint"])
+def test_by_a_token_for_a_scope(scope: str, by_token: Setup, counted: Counted) -> None:
+    counted(IN_MEMORY, check(by_token, bearer(scope), WORLD.good(SCOPES[scope])["thumbprint"]))
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_by_a_token_of_each_form(form: str, by_token: Setup) -> None:
+def test_by_a_token_of_each_form(form: str, by_token: Setup, counted: Counted) -> None:
     for scope in ("everything", "pull and push", "one repository"):
-        check(by_token, bearer(scope), WORLD.good(SCOPES[scope])[form])
+        counted(IN_MEMORY, check(by_token, bearer(scope), WORLD.good(SCOPES[scope])[form]))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_by_a_token_with_each_fault(fault: str, by_token: Setup) -> None:
+def test_by_a_token_with_each_fault(fault: str, by_token: Setup, counted: Counted) -> None:
     caller = bearer("everything", believed=False)
-    check(by_token, caller, WORLD.bad(SCOPES["everything"])[fault])
+    counted(IN_MEMORY, check(by_token, caller, WORLD.bad(SCOPES["everything"])[fault]))
 
 
-def test_without_a_token(by_token: Setup) -> None:
-    check(by_token, Caller(), None)
+def test_without_a_token(by_token: Setup, counted: Counted) -> None:
+    counted(IN_MEMORY, check(by_token, Caller(), None))
 
 
 def catalog(setup: Setup, authorization: str, address: str) -> set[str]:
@@ -392,7 +403,7 @@ def over_sockets(auth: Mapping[str, Any]) -> dict[str, Any]:
     return {"auth": ruled(auth), "http": {"trustedproxies": ["127.0.0.1"]}}
 
 
-def test_passwords_over_sockets(tmp_path: Path) -> None:
+def test_passwords_over_sockets(tmp_path: Path, counted: Counted) -> None:
     config = over_sockets({"htpasswd": password_file(tmp_path)})
     with layerstore_server(tmp_path / "storage", config=config, workers=2) as server:
         ask = OverSockets(server.host)
@@ -400,10 +411,11 @@ def test_passwords_over_sockets(tmp_path: Path) -> None:
         for place, (caller, authorization) in enumerate(BY_PASSWORD.values()):
             address = (INSIDE, OUTSIDE)[place % 2]
             placed = Caller(caller.user, caller.sends, caller.believed, None, address)
-            check(Setup(ask, RULES), placed, authorization, every=7 if caller.believed else 23)
+            every = MOSTLY if caller.believed else 2 * MOSTLY
+            counted(OVER_SOCKETS, check(Setup(ask, RULES), placed, authorization, every=every))
 
 
-def test_tokens_over_sockets(tmp_path: Path) -> None:
+def test_tokens_over_sockets(tmp_path: Path, counted: Counted) -> None:
     world = TokenWorld(today(), slack_s=600)
     config = over_sockets({"token": world.trust(tmp_path)})
     with layerstore_server(tmp_path / "storage", config=config, workers=2) as server:
@@ -411,7 +423,10 @@ def test_tokens_over_sockets(tmp_path: Path) -> None:
         whole = SCOPES["everything"]
         stock(setup.ask, world.good(whole, sub="root")["libtrust id"])
         for authorization in world.good(whole).values():
-            check(setup, bearer("everything"), authorization, every=13)
+            asked = check(setup, bearer("everything"), authorization, every=MOSTLY)
+            counted(OVER_SOCKETS, asked)
+        mallory = bearer("everything", believed=False)
         for fault, authorization in world.bad(whole).items():
             if fault != "too long":  # such a header is refused before it is one
-                check(setup, bearer("everything", believed=False), authorization, every=29)
+                asked = check(setup, mallory, authorization, every=2 * MOSTLY + 1)
+                counted(OVER_SOCKETS, asked)
