@@ -183,8 +183,13 @@ _PLAIN = "--tls-verify=false"
 
 
 def podman(home: Path, host: str) -> Client:
-    options = (*_storage(home), "--cgroup-manager=cgroupfs", "--events-backend=file")
-    return StoringClient(_storing("podman", home, options), host)
+    return StoringClient(podman_tool(home), host)
+
+
+def podman_tool(home: Path, driver: str = "vfs") -> Tool:
+    """Podman with a storage of its own below `home`; where images are run, `overlay` is fast."""
+    options = (*_storage(home, driver), "--cgroup-manager=cgroupfs", "--events-backend=file")
+    return _storing("podman", home, options)
 
 
 def buildah(home: Path, host: str) -> Client:
@@ -192,8 +197,9 @@ def buildah(home: Path, host: str) -> Client:
     return StoringClient(tool, host, pulling=("--policy=always",))
 
 
-def _storage(home: Path) -> tuple[str, ...]:
-    return (f"--root={home / 'storage'}", f"--runroot={home / 'run'}", "--storage-driver=vfs")
+def _storage(home: Path, driver: str = "vfs") -> tuple[str, ...]:
+    folders = (f"--root={home / 'storage'}", f"--runroot={home / 'run'}")
+    return (*folders, f"--storage-driver={driver}")
 
 
 def _storing(program: str, home: Path, options: tuple[str, ...]) -> Tool:

@@ -72,7 +72,13 @@ PROGRAMS: tuple[Program, ...] = (
     Program("curl", DebianPackage("curl")),
     Program("busybox", DebianPackage("busybox"), tells_version=("--help",)),
     Program("python3", DebianPackage("python3"), place="/usr/bin/python3"),
+    Program(
+        "update-ca-certificates",
+        DebianPackage("ca-certificates"),
+        tells_version=("--help",),
+    ),
     Program("systemd-analyze", DebianPackage("systemd")),
+    Program("systemd-sysusers", DebianPackage("systemd")),
     Program(
         "caddy", GoModule("github.com/caddyserver/caddy/v2/cmd/caddy", "v2.11.9"), ("version",)
     ),
@@ -88,6 +94,11 @@ PROGRAMS: tuple[Program, ...] = (
         tells_version=("version",),
     ),
     Program("versitygw", GoModule("github.com/versity/versitygw/cmd/versitygw", "v1.8.0")),
+    Program(
+        "caddy",
+        GoModule("github.com/caddyserver/caddy/v2/cmd/caddy", "v2.11.9"),
+        tells_version=(),
+    ),
     Program(
         "conformance",
         GoModule(
