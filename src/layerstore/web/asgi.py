@@ -192,6 +192,8 @@ class Edge:
         if _LOSSY.search(request.path):
             raise NameInvalid(message="the address has characters that no name has")
         _check_host(request, scope["http_version"])
+        if request.body.length != 0 and not _is_framed_plainly(request):
+            raise SizeInvalid(message="a body comes in chunks and in no other transfer coding")
 
     def _refusal(self, error: Exception, request: Request) -> Response:
         match error:
@@ -283,11 +285,18 @@ def _body_length(scope: Scope) -> int | None:
     return length if length is not None or is_framed else 0
 
 
+def _is_framed_plainly(request: Request) -> bool:
+    """Whether nobody can disagree about where the body ends (RFC 9112 §6.1)."""
+    coding = request.joined("transfer-encoding")
+    return coding is None or coding.strip().lower() == "chunked"
+
+
 async def _finish_reading(body: IncomingBody, request: Request) -> None:
     """Take in the little that is left of a body, so that its sender reads the answer.
 
-    Who waits for 100 Continue has sent nothing and, asked for more, would begin.
+    Who waits for 100 Continue has sent nothing and, asked for more, would begin. Where a body might
+    end in two places, nothing behind it is read.
     """
     waits = body.size == 0 and (request.header("expect") or "").lower() == "100-continue"
-    if not waits:
+    if not waits and not body.is_ended and _is_framed_plainly(request):
         await body.discard()
