@@ -2,8 +2,9 @@
 
 A store compares whole keys, so that `a-b/x` and `a.b` come before `a/x`. In the order of paths,
 segment by segment, `a/x` comes first. What a page ends with says which folders come late: their
-names are beginnings of the last key, cut in front of `-` or `.`. Those few are looked at before
-the page is given out, and passed over when their turn comes in the store's own order.
+names are beginnings of the last key, cut in front of `-` or `.`, or it ends in one of them. Those
+few are looked at before the page is given out, and passed over when their turn comes in the
+store's own order.
 """
 
 import re
@@ -39,10 +40,11 @@ async def names(objects: Objects, prefix: str, after: str) -> AsyncIterator[str]
         found = {name for name in _names_of(page, prefix) if name not in looked_at}
         if page.more is not None:
             last = page.last[len(prefix) :].removesuffix("/")
-            for name in _cut_names(last):
-                if name not in looked_at:
-                    looked_at[name] = await _has_any(objects, f"{prefix}{name}/")
-                    found |= {name} if looked_at[name] else set()
+            for name in [last, *_cut_names(last)]:
+                if _is_segment(name) and name not in looked_at:
+                    is_known = name in found or await _has_any(objects, f"{prefix}{name}/")
+                    looked_at[name] = is_known
+                    found |= {name} if is_known else set()
         for name in sorted(found):
             if name > after:
                 yield name
@@ -93,13 +95,10 @@ async def _walk(
     more: str | None = None
     while True:
         page = await objects.page(prefix, after=after, more=more)
-        items: list[ObjectInfo | str] = [
-            item for item in page.objects if _is_path(item.key) and not _in_any(item.key, passed)
-        ]
-        if page.more is not None:
-            late = {folder for folder in _late_folders(page.last, prefix) if folder not in passed}
-            passed |= late
-            items += late
+        late = _late_folders(page, prefix, passed) if page.more is not None else set()
+        passed |= late
+        items: list[ObjectInfo | str] = [*late]
+        items += [item for item in page.objects if _is_wanted(item.key, passed)]
         items.sort(key=lambda item: _order(item if isinstance(item, str) else item.key))
         for item in items:
             if isinstance(item, str):
@@ -120,17 +119,29 @@ def _next(page: Page, passed: set[str]) -> tuple[str | None, str]:
     return page.more, ""
 
 
-def _late_folders(last: str, prefix: str) -> set[str]:
-    """Folders that come before the page's last key in the order of paths, but late in the store."""
-    segments = last[len(prefix) :].split("/")
-    parents = [
-        prefix + "".join(f"{name}/" for name in segments[:depth]) for depth in range(len(segments))
-    ]
-    return {
-        f"{parent}{name}/"
-        for parent, segment in zip(parents, segments, strict=True)
-        for name in _cut_names(segment)
-    }
+def _late_folders(page: Page, prefix: str, passed: set[str]) -> set[str]:
+    """Folders that the page does not hold whole, and that come before others which it holds."""
+    segments = page.last[len(prefix) :].split("/")
+    parents = [prefix + "".join(f"{name}/" for name in segments[:n]) for n in range(len(segments))]
+    found: list[str] = []
+    for parent, segment in zip(parents, segments, strict=True):
+        found += [f"{parent}{name}/" for name in _cut_names(segment)]
+    found += [folder for folder in parents[1:] if _has_late_begun(page, folder)]
+    late: set[str] = set()
+    for folder in sorted(found, key=len):
+        if not _in_any(folder, passed | late):
+            late.add(folder)
+    return late
+
+
+def _has_late_begun(page: Page, folder: str) -> bool:
+    """Whether the page holds others that come behind the folder, in which it ends."""
+    beginnings = (f"{folder[:-1]}-", f"{folder[:-1]}.")
+    return any(item.key.startswith(beginnings) for item in page.objects)
+
+
+def _is_wanted(key: str, passed: set[str]) -> bool:
+    return _is_path(key) and not _in_any(key, passed)
 
 
 def _in_any(key: str, folders: set[str]) -> bool:
