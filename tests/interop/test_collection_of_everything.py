@@ -38,15 +38,18 @@ class Pushed:
     def collect(self, version: int, *options: str) -> set[str]:
         """Run a version's collector; answers with the digests whose content is gone."""
         before = stored(self.root)
-        done = subprocess.run(
+        done = self.run(version, *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return before - stored(self.root)
+
+    def run(self, version: int, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [need(ORIGINALS[version]), "garbage-collect", *options, self.configuration],
             capture_output=True,
             text=True,
             timeout=COLLECTION_SECONDS,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return before - stored(self.root)
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +173,13 @@ def test_version_3_spares_what_a_tagged_index_leads_to(modern: Pushed) -> None:
     assert gone == everything.garbage | _all_of(everything, untagged)
     with served(modern) as wire:
         assert_serves_the_rest(wire, everything, _all_of(everything, untagged))
+
+
+def test_version_3_stops_at_schema_1_and_removes_nothing(pushed: Pushed) -> None:
+    before = stored(pushed.root)
+    done = pushed.run(3)
+    assert done.returncode != 0
+    assert stored(pushed.root) == before
 
 
 @pytest.mark.parametrize("version", ORIGINALS)

@@ -46,7 +46,7 @@ class Peer:
 
     @property
     def outdated(self) -> int:
-        """What a chunk gets whose `_state` is an older one; version 2 takes it for a wrong one."""
+        """What a chunk gets with an older `_state` ("A PATCH or PUT with the `_state` …")."""
         return 404 if self.version == 2 else 416
 
     def links(self, content: bytes, digest: str) -> dict[str, str]:
@@ -55,11 +55,11 @@ class Peer:
         return {digest: kept, kept: kept}
 
     def mounted(self, digest: str, target: str) -> str:
-        """Where a mounted link leads: the original's own form of sha512 does not survive it."""
+        """Where a mounted link leads ("A mount of a digest of sha512 …")."""
         return target if self.is_ours else digest
 
     def deletes_blob(self, held: Held, digest: str) -> bool:
-        """A link that leads nowhere can be deleted here, and not there."""
+        """Whether it can be deleted ("A link to a blob whose data is gone …")."""
         return digest in held.links if self.is_ours else held.sees(digest)
 
     def shown(self, digest: str, target: str) -> str:
@@ -71,7 +71,7 @@ class Peer:
         return held.had_manifests if self.is_ours else held.had_tags
 
     def catalogs(self, held: Held) -> bool:
-        """Version 2 lists what has blobs, the others what has manifests ("The catalog …")."""
+        """Version 2 lists what has blobs, the others what has manifests ("The catalog has …")."""
         return held.had_blobs if self.version == 2 else held.had_manifests
 
 
