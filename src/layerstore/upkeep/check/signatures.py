@@ -1,13 +1,18 @@
 """The signatures of schema 1 manifests: is each there, and does it hold?"""
 
+from typing import Final
+
 from layerstore.oci import signed
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import ManifestInvalid, ManifestUnverified
 from layerstore.registry.notary import reason_of
-from layerstore.registry.paths import SignatureLink, recognise, signatures_folder
+from layerstore.registry.paths import BlobData, SignatureLink, recognise, signatures_folder
+from layerstore.upkeep.check.blobs import bad_bytes
 from layerstore.upkeep.check.case import Case
 from layerstore.upkeep.check.findings import Finding, Kind, Mend
 from layerstore.upkeep.check.view import Link
+
+_PUSH_AGAIN: Final = "push the manifest again"
 
 
 class SignatureCheck:
@@ -34,9 +39,9 @@ class SignatureCheck:
             return [self._broken(place, link, is_there=content is not None)]
         if content is None:
             return [await self._lost(place)]
-        complaint = "its bytes are damaged"
-        if Digest.of(content, place.signature.algorithm) == place.signature:
-            complaint = _complaint(content, payload)
+        if Digest.of(content, place.signature.algorithm) != place.signature:
+            return await self._damaged(place)
+        complaint = _complaint(content, payload)
         if not complaint:
             return []
         return [
@@ -48,6 +53,14 @@ class SignatureCheck:
                 lambda: self._remove(place),
             )
         ]
+
+    async def _damaged(self, place: SignatureLink) -> list[Finding]:
+        text = "the signature's bytes are damaged"
+        lost = self._finding(Kind.LOST_SIGNATURE, place, text, _PUSH_AGAIN, None)
+        if place.signature in self._storage.bad:
+            return [lost]
+        info = await self._storage.driver.stat(BlobData(place.signature).path)
+        return [bad_bytes(self._storage, place.signature, info), lost]
 
     def _broken(self, place: SignatureLink, link: Link, *, is_there: bool) -> Finding:
         async def write() -> bool:
@@ -61,7 +74,7 @@ class SignatureCheck:
     async def _lost(self, place: SignatureLink) -> Finding:
         text = "the signature is not there"
         if await self._storage.quarantine.holds(place.signature):
-            return self._finding(Kind.LOST_SIGNATURE, place, text, "push the manifest again", None)
+            return self._finding(Kind.LOST_SIGNATURE, place, text, _PUSH_AGAIN, None)
         return self._finding(
             Kind.LOST_SIGNATURE, place, text, "removes its link", lambda: self._remove(place)
         )

@@ -9,6 +9,7 @@ import pytest
 
 from layerstore.oci import signed
 from layerstore.oci.digest import Digest
+from layerstore.oci.hashstate import new_hasher
 from layerstore.registry.paths import (
     BlobData,
     LayerLink,
@@ -167,8 +168,9 @@ async def spoil_hash_state(tree: Tree) -> None:
 
 async def leave_hash_state_ahead(tree: Tree) -> None:
     """The state of bytes that a power loss took."""
-    upload = await begin_upload(tree)
-    await tree.driver.put(UploadHashState(NAME, upload, "sha256", 9).path, b"none of ours")
+    upload, hasher = await begin_upload(tree), new_hasher()
+    hasher.update(b"nine more")
+    await tree.driver.put(UploadHashState(NAME, upload, "sha256", 9).path, hasher.state() or b"")
 
 
 REVISION_GONE = [Kind.DANGLING_TAG, Kind.LOST_MANIFEST, Kind.MISSING_CHILD]

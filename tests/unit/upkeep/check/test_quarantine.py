@@ -9,19 +9,21 @@ import pytest
 
 from layerstore.clock import SystemClock
 from layerstore.oci.errors import BlobUnknown, ManifestUnknown
-from layerstore.registry.paths import BlobData, Quarantined
+from layerstore.registry.paths import BlobData, Quarantined, SignatureLink, recognise
 from layerstore.storage.driver import PathNotFound
 from layerstore.storage.memory import MemoryDriver
 from layerstore.upkeep.check.findings import Kind
-from tests.unit.registry.conftest import CONFIG, LAYER, push_blobs
+from tests.unit.registry.conftest import LAYER, push_blobs
 from tests.unit.upkeep.check.conftest import (
     IMAGE,
     LATEST,
     NAME,
+    OTHER,
     SECOND,
     Tree,
     digest,
     kinds,
+    push_all,
 )
 
 BLOBS: Final = 1000
@@ -53,11 +55,32 @@ async def test_a_blob_that_was_put_aside_is_unknown_until_it_is_pushed_again(tre
 
 
 async def test_a_push_elsewhere_makes_a_blob_whole_for_all(tree: Tree) -> None:
-    """Links to what was put aside stay, so that nobody else has to push it."""
-    for content in (LAYER, CONFIG):
-        await tree.flip(BlobData(digest(content)).path)
+    """Links to what was put aside stay, needed or not, so that nobody else has to push it."""
+    content, other = b"which no manifest names", tree.registry.repository(OTHER)
+    await push_blobs(other, content)
+    await tree.flip(BlobData(digest(content)).path)
     await tree.check(repairs=True)
-    await push_blobs(tree.registry.repository(NAME), LAYER, CONFIG)
+    assert not await other.blobs.has(digest(content))
+    await push_blobs(tree.repository, content)
+    assert await other.blobs.has(digest(content))
+    assert await tree.damage() == []
+
+
+@pytest.mark.parametrize("content", [True, False])
+async def test_a_signature_that_was_put_aside_holds_again_once_it_is_pushed(
+    tree: Tree, content: bool
+) -> None:
+    (signature,) = [
+        place.signature
+        for place in map(recognise, await tree.files())
+        if isinstance(place, SignatureLink)
+    ]
+    await tree.flip(BlobData(signature).path)
+    for _ in range(2):
+        found = kinds(await tree.check(content=content, repairs=True))
+        assert Kind.LOST_SIGNATURE in found
+        assert Kind.BAD_SIGNATURE not in found
+    await push_all(tree.repository)
     assert await tree.damage() == []
 
 
@@ -125,16 +148,34 @@ async def test_a_push_that_is_faster_than_the_repair_is_not_undone() -> None:
     assert await tree.check() == []
 
 
-async def test_a_blob_that_was_pushed_again_since_it_was_hashed_stays() -> None:
-    tree = Tree(MemoryDriver(SystemClock()), None)
+async def test_a_blob_that_was_pushed_again_since_it_was_hashed_is_not_touched() -> None:
+    driver = Moving(SystemClock())
+    tree = Tree(driver, None)
     await tree.fill()
     await tree.flip(BlobData(digest(LAYER)).path)
     (finding,) = [each for each in await tree.check() if each.kind is Kind.BAD_BYTES]
-    await push_blobs(tree.repository, LAYER)
-    await tree.driver.put(BlobData(digest(LAYER)).path, LAYER)
+    await driver.put(BlobData(digest(LAYER)).path, LAYER)
+    driver.moves = 0
     assert finding.mend is not None
     assert not await finding.mend()
-    assert await tree.damage() == []
+    assert driver.moves == 0
+
+
+class Moving(MemoryDriver):
+    """Counts what is moved."""
+
+    moves = 0
+
+    async def move(self, source: str, target: str, size: int | None = None) -> None:
+        self.moves += 1
+        await super().move(source, target, size)
+
+
+async def test_what_lies_in_the_quarantine_is_not_read_when_no_content_is(tree: Tree) -> None:
+    await tree.driver.move(BlobData(digest(LAYER)).path, Quarantined(digest(LAYER), 1).path)
+    found = kinds(await tree.check(content=False))
+    assert Kind.QUARANTINED in found
+    assert Kind.WHOLE_IN_QUARANTINE not in found
 
 
 @pytest.mark.parametrize("seed", [1, 2])

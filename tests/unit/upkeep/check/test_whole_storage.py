@@ -9,6 +9,7 @@ import pytest
 
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import NameUnknown
+from layerstore.oci.manifest import MANIFEST_BYTES_MAX
 from layerstore.oci.name import Name
 from layerstore.oci.tarsum import TarSum
 from layerstore.registry.paths import (
@@ -162,10 +163,36 @@ async def test_a_manifest_that_2_1_0_linked_as_a_layer_is_one(tree: Tree) -> Non
     assert await tree.check(repairs=True) == []
 
 
-async def test_no_more_is_read_than_the_rate_allows(tree: Tree) -> None:
-    await tree.check(bytes_per_s=1000)
-    assert tree.summary is not None
-    assert tree.summary.seconds >= (tree.summary.blob_bytes - 2 * 5000) / 1000
+async def test_its_layers_are_needed_though_it_is_not_looked_at(tree: Tree) -> None:
+    """So a link stays that leads to a layer which somebody may push again."""
+    await tree.driver.move(
+        RevisionLink(OTHER, digest(IMAGE)).path, LayerLink(OTHER, digest(IMAGE)).path
+    )
+    await tree.driver.delete(BlobData(digest(CONFIG)).path)
+    await tree.check(repairs=True)
+    assert await tree.driver.stat(LayerLink(OTHER, digest(CONFIG)).path)
+
+
+async def test_a_child_that_the_rules_do_not_ask_for_may_be_absent(tree: Tree) -> None:
+    await tree.driver.delete(RevisionLink(NAME, digest(SECOND)).path)
+    assert kinds(await tree.damage()) == [Kind.MISSING_CHILD]
+    tree.rules = ManifestRules(platforms="none")
+    assert await tree.damage() == []
+
+
+async def test_what_is_too_large_for_a_manifest_is_not_read_as_one(tree: Tree) -> None:
+    content = bytes(MANIFEST_BYTES_MAX + 1)
+    await tree.driver.put(BlobData(digest(content)).path, content)
+    await tree.driver.put(RevisionLink(OTHER, digest(content)).path, digest(content).encode())
+    (finding,) = await tree.damage()
+    assert finding.kind is Kind.BAD_MANIFEST
+    assert "more than a manifest may have" in finding.text
+
+
+async def test_no_more_is_read_than_the_rate_allows(memory_tree: Tree) -> None:
+    await memory_tree.check(bytes_per_s=100)
+    assert memory_tree.summary is not None
+    assert memory_tree.summary.seconds >= (memory_tree.summary.blob_bytes - len(LAYER)) / 100
 
 
 async def test_the_amount_is_what_is_hashed(tree: Tree) -> None:
