@@ -12,6 +12,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from layerstore.clock import Clock
+from layerstore.storage.objects.buffers import Buffers
+from layerstore.storage.objects.copying import Copier
+from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.objects.sizes import PART_BYTES_MIN
 from layerstore.storage.objects.store import (
     ABSENT,
@@ -181,6 +184,19 @@ class MemoryObjects:
 
 
 _: type[Objects] = MemoryObjects
+
+
+def object_store_driver(objects: Objects, clock: Clock) -> ObjectStoreDriver:
+    """A driver with parts of 5 MiB and copies in parts above 10 MiB, four buffers in all."""
+    part = PART_BYTES_MIN
+    return ObjectStoreDriver(
+        objects,
+        clock,
+        Buffers(4 * part, part),
+        Copier(objects, 2 * part, part, 4),
+        root="some/folder",
+        first_part=part,
+    )
 
 
 async def _whole(body: Body) -> bytes:

@@ -6,23 +6,8 @@ import pytest
 
 from layerstore.clock import SystemClock
 from layerstore.storage.driver import StorageDriver
-from layerstore.storage.objects.buffers import Buffers
-from layerstore.storage.objects.copying import Copier
-from layerstore.storage.objects.driver import ObjectStoreDriver
-from tests.contract.object_store import PART, ObjectStoreSuite
-from tests.memory_objects import MemoryObjects
-
-
-def opened(objects: MemoryObjects) -> StorageDriver:
-    clock = SystemClock()
-    return ObjectStoreDriver(
-        objects,
-        clock,
-        Buffers(4 * PART, PART),
-        Copier(objects, 2 * PART, PART, 4),
-        root="some/folder",
-        first_part=PART,
-    )
+from tests.contract.object_store import ObjectStoreSuite
+from tests.memory_objects import MemoryObjects, object_store_driver
 
 
 class TestObjectStoreDriver(ObjectStoreSuite):
@@ -32,7 +17,7 @@ class TestObjectStoreDriver(ObjectStoreSuite):
 
     @pytest.fixture
     def open_place(self, objects: MemoryObjects) -> Iterator[Callable[[], StorageDriver]]:
-        yield lambda: opened(objects)
+        yield lambda: object_store_driver(objects, SystemClock())
         assert objects.contents == {}
         assert objects.uploads == {}
 
@@ -66,7 +51,7 @@ class TestWithoutConditions(TestObjectStoreDriver):
 
     @pytest.fixture
     def open_place(self, objects: MemoryObjects) -> Iterator[Callable[[], StorageDriver]]:
-        driver = opened(objects)
+        driver = object_store_driver(objects, SystemClock())
         yield lambda: driver
         assert objects.contents == {}
         assert objects.uploads == {}

@@ -18,6 +18,7 @@ from layerstore.storage.driver import StorageDriver
 from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.memory import MemoryDriver
 from tests.fakes import FakeClock
+from tests.memory_objects import MemoryObjects, object_store_driver
 
 CONFIG = b'{"architecture":"amd64","os":"linux"}'
 LAYER = b"layer" * 1000
@@ -28,12 +29,15 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["memory", "filesystem"])
+@pytest.fixture(params=["memory", "filesystem", "objects"])
 def driver(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> Iterator[StorageDriver]:
     if request.param == "memory":
         yield MemoryDriver(clock)
+        return
+    if request.param == "objects":
+        yield object_store_driver(MemoryObjects(clock), clock)
         return
     with closing(FilesystemDriver(tmp_path / "root", clock)) as filesystem:
         yield filesystem

@@ -30,6 +30,10 @@ DIGEST = Digest.of(CONTENT)
 UNKNOWN = "0f1e2d3c-4b5a-4678-8a9b-0c1d2e3f4a5b"
 
 
+of_files = pytest.mark.parametrize("driver", ["memory", "filesystem"], indirect=True)
+"""An object store keeps the hash with the bytes, and writes no file for it."""
+
+
 async def whole(repository: Repository, digest: Digest) -> bytes:
     blob = await repository.blobs.stat(digest)
     return b"".join([piece async for piece in blob.read()])
@@ -55,6 +59,7 @@ def test_an_upload_in_pieces_is_published_and_forgotten(
     asyncio.run(story())
 
 
+@of_files
 def test_a_session_stands_in_the_original_s_files(
     repository: Repository, driver: StorageDriver
 ) -> None:
@@ -85,6 +90,7 @@ def test_a_hash_state_that_is_wrong_only_costs_time(
     asyncio.run(story())
 
 
+@of_files
 def test_a_hash_state_of_another_size_is_never_used(
     repository: Repository, driver: StorageDriver
 ) -> None:

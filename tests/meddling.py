@@ -1,0 +1,116 @@
+"""Connections to an object store that count what is asked, and fail when they are told to."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qsl, urlsplit
+
+from layerstore.storage.objects.http import ANSWER_S, Answer, HttpClient, Opened
+from layerstore.storage.objects.patience import Trouble
+from layerstore.storage.objects.store import Body
+
+KINDS = (
+    ("uploads", "POST", "CreateMultipartUpload"),
+    ("uploadId", "POST", "CompleteMultipartUpload"),
+    ("uploadId", "DELETE", "AbortMultipartUpload"),
+    ("delete", "POST", "DeleteObjects"),
+    ("list-type", "GET", "ListObjectsV2"),
+    ("uploads", "GET", "ListMultipartUploads"),
+    ("uploadId", "GET", "ListParts"),
+)
+
+
+def kind_of(method: str, url: str, headers: Mapping[str, str]) -> str:
+    """What Amazon calls the request."""
+    query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    is_copy = "x-amz-copy-source" in headers
+    if "partNumber" in query:
+        return "UploadPartCopy" if is_copy else "UploadPart"
+    for key, verb, name in KINDS:
+        if key in query and method == verb:
+            return name
+    if is_copy:
+        return "CopyObject"
+    return {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}[
+        method
+    ]
+
+
+class Asked:
+    """One request."""
+
+    def __init__(self, method: str, url: str, headers: Mapping[str, str]) -> None:
+        self.kind = kind_of(method, url, headers)
+        self.path = urlsplit(url).path
+        self.url = url
+
+
+Meddle = Callable[[Asked], Answer | None]
+
+
+class MeddlingClient(HttpClient):
+    """An HttpClient that keeps account.
+
+    `before` may answer in the store's place, or raise Trouble; `after` may raise Trouble when the
+    store has done what was asked, as if its answer was lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Asked] = []
+        self.before: Meddle = lambda asked: None
+        self.after: Meddle = lambda asked: None
+
+    def counted(self) -> Counter[str]:
+        """How often each kind was asked since the last time, and start anew."""
+        found = Counter(asked.kind for asked in self.asked)
+        self.asked.clear()
+        return found
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Body = b"",
+        within_s: float = ANSWER_S,
+    ) -> Answer:
+        asked = Asked(method, url, headers)
+        self.asked.append(asked)
+        instead = self.before(asked)
+        answer = instead or await super().ask(method, url, headers, body, within_s)
+        return self.after(asked) or answer
+
+    @asynccontextmanager
+    async def open(
+        self, method: str, url: str, headers: Mapping[str, str]
+    ) -> AsyncGenerator[Opened, None]:
+        asked = Asked(method, url, headers)
+        self.asked.append(asked)
+        self.before(asked)
+        async with super().open(method, url, headers) as opened:
+            self.after(asked)
+            yield opened
+
+
+def refused(status: int, code: str) -> Answer:
+    """An error in the words of S3."""
+    return Answer(status, {}, f"<Error><Code>{code}</Code></Error>".encode())
+
+
+def sometimes(kind: str, times: int, answer: Answer | Trouble) -> Meddle:
+    """Do it to the first so many requests of a kind (a pattern)."""
+    left = [times]
+
+    def meddle(asked: Asked) -> Answer | None:
+        if left[0] == 0 or re.fullmatch(kind, asked.kind) is None:
+            return None
+        left[0] -= 1
+        if isinstance(answer, Trouble):
+            raise answer
+        return answer
+
+    return meddle
