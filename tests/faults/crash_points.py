@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from layerstore.storage.filesystem import FilesystemDriver
 from tests.faults.crash_checks import wrong_with
-from tests.faults.crash_story import STEPS, Claims, Ledger, Step, World
+from tests.faults.crash_story import STEPS, Claims, Ledger, Opened, Step, World
 from tests.faults.recording import Event, Noted, Recorder, Synced, Written, tree_below
 from tests.faults.replay import (
     ALL_REMAINS,
@@ -50,11 +51,13 @@ def quick_folder(otherwise: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def record(root: Path, steps: Sequence[Step] = STEPS) -> Recorded:
-    """Let the steps happen on the empty folder `root`."""
+def record(
+    root: Path, steps: Sequence[Step] = STEPS, driver: Opened = FilesystemDriver
+) -> Recorded:
+    """Let the steps happen on the empty folder `root`, whose driver is opened by `driver`."""
     with Recorder(root) as recorder:
         ledger = Ledger(tell=recorder.note)
-        with closing(World(root, ledger, SEED)) as world:
+        with closing(World(root, ledger, SEED, driver=driver)) as world:
             asyncio.run(_happen(world, recorder, steps))
     return Recorded(recorder.events, Tree(tree_below(root)), world.intended)
 

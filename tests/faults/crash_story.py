@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from layerstore.clock import Clock
 from layerstore.oci import signed
 from layerstore.oci.descriptor import OCI_INDEX, OCI_MANIFEST, SCHEMA1_SIGNED
 from layerstore.oci.digest import Digest
@@ -34,6 +37,7 @@ from layerstore.registry.paths import (
     TagCurrent,
     UploadData,
     repository_folder,
+    signatures_folder,
 )
 from layerstore.registry.repository import Repository
 from layerstore.storage.filesystem import FilesystemDriver
@@ -50,6 +54,9 @@ LATEST: Final = Tag("latest")
 Claims: TypeAlias = Mapping[str, frozenset[bytes | None]]
 """What may be at each path: one thing where the registry has answered, two while it works."""
 
+ANYTHING: Final = b"anything"
+"""In claims: another program was here, and what it left is not ours to answer for."""
+
 Files: TypeAlias = Mapping[str, bytes | None]
 """What is to be at some paths; None: nothing."""
 
@@ -57,6 +64,10 @@ Files: TypeAlias = Mapping[str, bytes | None]
 def random_bytes(label: str, size: int) -> bytes:
     """Bytes that depend on the label alone."""
     return hashlib.shake_128(label.encode()).digest(size)
+
+
+Opened: TypeAlias = Callable[[Path, Clock], FilesystemDriver]
+"""How a driver is opened."""
 
 
 class Ledger:
@@ -74,6 +85,10 @@ class Ledger:
         yield
         self._take({path: frozenset([new]) for path, new in files.items()})
 
+    def expect_anything(self, files: Files) -> None:
+        """Another program is about to write these files."""
+        self._take({path: frozenset([ANYTHING]) for path in files})
+
     def _take(self, claims: Claims) -> None:
         self.claims |= claims
         self._tell(dict(self.claims))
@@ -86,14 +101,22 @@ class Ledger:
 class World:
     """One process at work on the storage below `root`."""
 
-    def __init__(self, root: Path, ledger: Ledger, seed: int, **more: Any) -> None:
+    def __init__(
+        self,
+        root: Path,
+        ledger: Ledger,
+        seed: int,
+        *,
+        driver: Opened = FilesystemDriver,
+        states_since: datetime | None = None,
+    ) -> None:
         self.root = root
         self.ledger = ledger
         self.clock = FakeClock(seed)
-        self.driver = FilesystemDriver(root, self.clock)
+        self.driver = driver(root, self.clock)
         notary = Notary(self.clock, takes_pushes=True, key=lambda: host(number=99))
         self._registry = LocalRegistry(
-            self.driver, ProcessLocks(), self.clock, notary=notary, **more
+            self.driver, ProcessLocks(), self.clock, notary=notary, states_since=states_since
         )
         self.intended: dict[str, bytes] = {}
         """What each upload was begun for."""
@@ -295,6 +318,15 @@ def _write_unsynced(path: Path, content: bytes) -> None:
     os.close(file)
 
 
+def _leave(root: Path, files: Files) -> None:
+    for path, content in files.items():
+        place = root / path[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(place, os.O_WRONLY | os.O_CREAT)
+        os.pwrite(file, content or b"", 0)
+        os.close(file)
+
+
 async def give_up_uploads(world: World) -> None:
     """One is cancelled, one has other bytes than it says, one is left lying."""
     uploads = world.repository(ALPINE).uploads
@@ -350,6 +382,25 @@ async def push_signed_over_and_delete(world: World) -> None:
     await push_signed(world)
 
 
+async def lean_on_what_another_program_left(world: World) -> None:
+    """The original syncs nothing; what it has stored may be named by a manifest of ours."""
+    left = random_bytes("left", 3000)
+    world.ledger.expect_anything(blob_files(ALPINE, left))
+    await asyncio.to_thread(_leave, world.root, blob_files(ALPINE, left))
+    content = image(CONFIG, left)
+    await world.push_manifest(ALPINE, content, Tag("left"), needs=(left,))
+
+
+async def delete_what_another_began_to_delete(world: World) -> None:
+    """The signatures are gone already, but nobody has synced that."""
+    digest = Digest.of(PAYLOAD)
+    folder = world.root / signatures_folder(OLD, digest)[1:]
+    gone = dict.fromkeys(world.ledger.below(f"{repository_folder(OLD)}/_manifests"))
+    with suppress(ManifestUnknown), world.ledger.changing(gone):
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await world.repository(OLD).manifests.delete(digest)
+
+
 async def delete_repository(world: World) -> None:
     gone = dict.fromkeys(world.ledger.below(repository_folder(TEAM)))
     with suppress(NameUnknown), world.ledger.changing(gone):
@@ -385,6 +436,8 @@ STEPS: Final[tuple[Step, ...]] = (
     delete_manifests,
     delete_blob,
     push_signed_over_and_delete,
+    lean_on_what_another_program_left,
+    delete_what_another_began_to_delete,
     delete_repository,
     tidy,
     push_after_the_delete,

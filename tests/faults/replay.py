@@ -118,8 +118,8 @@ def half_unsynced(file: _File) -> bytes:
 
 
 def only_the_latest(file: _File) -> bytes:
-    """The disk was quick with the file that was written last, and with no other."""
-    return file.whole() if file.is_latest else file.synced
+    """The disk was quick with the file that was written last, and kept the sizes of the others."""
+    return file.whole() if file.is_latest else zeros_unsynced(file)
 
 
 ALL_REMAINS: Final[Sequence[Remains]] = (

@@ -77,6 +77,7 @@ PROGRAMS: tuple[Program, ...] = (
         DebianPackage("ca-certificates"),
         tells_version=("--help",),
     ),
+    Program("strace", DebianPackage("strace")),
     Program("systemd-analyze", DebianPackage("systemd")),
     Program("systemd-sysusers", DebianPackage("systemd")),
     Program(
