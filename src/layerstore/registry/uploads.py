@@ -3,7 +3,8 @@
 A session is a folder in the original's layout (registry-facts §1.4, §1.8): `startedat` makes it
 known, `data` holds what came, `hashstates/<alg>/<size>` the hash of exactly that. A state is only
 a saving: it is believed when its name, its own length and the size of the data agree, and
-whenever in doubt the data is read again.
+whenever in doubt the data is read again. Of little data none is kept: it is read again in less
+time than the folders of a state take to be made and removed.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from layerstore.clock import Clock
 from layerstore.oci.digest import CANONICAL, Digest, Hasher, Verifier
@@ -36,6 +38,9 @@ from layerstore.storage.driver import (
     StorageDriver,
     StorageError,
 )
+
+STATES_FROM_BYTES: Final = 1024 * 1024
+"""Bytes of an upload whose hash is kept."""
 
 _log = logging.getLogger(__name__)
 
@@ -116,6 +121,8 @@ class UploadSession:
             self.size = self.size if size is None else size
             if hasher is None or hasher.size != size or size == before:
                 return
+            if size < STATES_FROM_BYTES and self._rooms.driver.shows_unfinished:
+                return
             state = hasher.state()
             if state is not None:
                 path = UploadHashState(self._rooms.name, self.id, algorithm, size).path
@@ -127,6 +134,8 @@ class UploadSession:
         """A hasher that has taken what is there; None when only reading it all again gives one."""
         if self.size == 0:
             return new_hasher(algorithm)
+        if self.size < STATES_FROM_BYTES and self._rooms.driver.shows_unfinished:
+            return await self._read_again(algorithm)
         if not can_save_states():
             return None
         path = UploadHashState(self._rooms.name, self.id, algorithm, self.size).path

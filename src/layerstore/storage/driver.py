@@ -116,6 +116,10 @@ class StorageDriver(Protocol):
         Such a driver keeps the notes of writers.
         """
 
+    @property
+    def shows_unfinished(self) -> bool:
+        """Whether `get`, `read`, `stat` and `names` show unfinished files too."""
+
     async def get(self, path: str) -> bytes:
         """The whole content. Raises PathNotFound, for a folder too."""
 

@@ -100,6 +100,10 @@ class FilesystemDriver:
         return NAME
 
     @property
+    def shows_unfinished(self) -> bool:
+        return True
+
+    @property
     def is_distant(self) -> bool:
         return False
 

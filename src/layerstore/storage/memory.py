@@ -48,6 +48,10 @@ class MemoryDriver:
         return NAME
 
     @property
+    def shows_unfinished(self) -> bool:
+        return False
+
+    @property
     def is_distant(self) -> bool:
         return False
 

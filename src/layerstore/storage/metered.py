@@ -91,6 +91,7 @@ class MeteredDriver:
     ) -> None:
         self.name = driver.name
         self.is_distant = driver.is_distant
+        self.shows_unfinished = driver.shows_unfinished
         self._driver = driver
         self._clock = clock
         self._observe = observe

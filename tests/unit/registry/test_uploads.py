@@ -12,6 +12,7 @@ from layerstore.oci.errors import (
     UploadOffsetInvalid,
 )
 from layerstore.oci.name import Name
+from layerstore.registry import uploads
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.paths import (
     BlobData,
@@ -61,8 +62,10 @@ def test_an_upload_in_pieces_is_published_and_forgotten(
 
 @of_files
 def test_a_session_stands_in_the_original_s_files(
-    repository: Repository, driver: StorageDriver
+    repository: Repository, driver: StorageDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(uploads, "STATES_FROM_BYTES", 1)
+
     async def story() -> None:
         session = await repository.uploads.start()
         await session.append(chunks(b"hello ", b"world"))
@@ -77,8 +80,10 @@ def test_a_session_stands_in_the_original_s_files(
 
 @pytest.mark.parametrize("state", [b"", b"rubbish", b"sha\x03" + bytes(104)])
 def test_a_hash_state_that_is_wrong_only_costs_time(
-    repository: Repository, driver: StorageDriver, state: bytes
+    repository: Repository, driver: StorageDriver, state: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(uploads, "STATES_FROM_BYTES", 1)
+
     async def story() -> None:
         session = await repository.uploads.start()
         await session.append(chunks(CONTENT))
@@ -92,9 +97,10 @@ def test_a_hash_state_that_is_wrong_only_costs_time(
 
 @of_files
 def test_a_hash_state_of_another_size_is_never_used(
-    repository: Repository, driver: StorageDriver
+    repository: Repository, driver: StorageDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The original names a state after one request's bytes when it could not resume (§1.8)."""
+    monkeypatch.setattr(uploads, "STATES_FROM_BYTES", 1)
 
     async def story() -> None:
         session = await repository.uploads.start()
@@ -107,6 +113,25 @@ def test_a_hash_state_of_another_size_is_never_used(
         path = UploadHashState(repository.name, session.id, "sha256", len(CONTENT)).path
         await driver.put(path, poisoned)
         await (await repository.uploads.resume(session.id)).commit(DIGEST)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("driver", ["filesystem"], indirect=True)
+def test_of_little_data_no_hash_is_kept_where_it_can_be_read_again(
+    repository: Repository, driver: StorageDriver
+) -> None:
+    """Making the folders of a state takes longer than reading so little."""
+
+    async def story() -> None:
+        session = await repository.uploads.start()
+        for place in range(0, len(CONTENT), 1000):
+            session = await repository.uploads.resume(session.id)
+            await session.append(chunks(CONTENT[place : place + 1000]))
+        folder = upload_folder(repository.name, session.id)
+        assert [name async for name in driver.names(folder)] == ["data", "startedat"]
+        await (await repository.uploads.resume(session.id)).commit(DIGEST)
+        assert await whole(repository, DIGEST) == CONTENT
 
     asyncio.run(story())
 

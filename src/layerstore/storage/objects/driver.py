@@ -76,6 +76,10 @@ class ObjectStoreDriver:
         return self._objects.name
 
     @property
+    def shows_unfinished(self) -> bool:
+        return False
+
+    @property
     def is_distant(self) -> bool:
         return True
 
