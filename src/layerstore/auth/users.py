@@ -84,7 +84,7 @@ def provide(path: Path, clock: Clock) -> None:
 
     Of several processes that start at the same time one makes it. Raises AuthorityUnusable.
     """
-    if path.exists():
+    if _is_there(path):
         return
     password = base64.urlsafe_b64encode(clock.token(_PASSWORD_BYTES)).rstrip(b"=")
     line = b"%s:%s\n" % (FIRST_USER.encode(), new_hash(password))
@@ -102,6 +102,14 @@ def provide(path: Path, clock: Clock) -> None:
             FIRST_USER,
             password.decode(),
         )
+
+
+def _is_there(path: Path) -> bool:
+    """A path that cannot be one is not there, and cannot be made."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _make_folders(folder: Path) -> None:

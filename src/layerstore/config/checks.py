@@ -7,11 +7,13 @@ from typing import Final
 from msgspec import structs
 
 from layerstore.auth.access import AuthorityUnusable
+from layerstore.auth.jws import ALGORITHMS
 from layerstore.auth.policies import checked_rules
 from layerstore.config.drivers import S3
 from layerstore.config.http import Http
 from layerstore.config.tree import Config
 from layerstore.storage.objects.sizes import PART_BYTES_MAX, PART_BYTES_MIN
+from layerstore.storage.redirects import Redirect, RedirectInvalid
 from layerstore.storage.s3.address import AddressUnusable, Place
 from layerstore.web.proxies import proxies
 from layerstore.web.sockets import AddressInvalid, parse_address
@@ -21,7 +23,7 @@ _SERVED_DRIVERS: Final = ("filesystem", "inmemory", "s3")
 
 def refusals(config: Config) -> list[str]:
     """Why serving with this configuration would be wrong; nothing if it would not."""
-    checks = (_storage, _auth, _policies, _tls, _http, _middleware, _proxy, _patterns)
+    checks = (_storage, _auth, _policies, _tls, _http, _health, _middleware, _proxy, _patterns)
     return [problem for check in checks for problem in check(config)]
 
 
@@ -79,6 +81,9 @@ def _auth(config: Config) -> Iterator[str]:
             yield from _needed("auth.token", realm=token.realm)
         if not (token.rootcertbundle or token.jwks):
             yield "auth.token: rootcertbundle or jwks has to say whose tokens are good"
+        if token.signingalgorithms and ALGORITHMS.isdisjoint(token.signingalgorithms):
+            known = ", ".join(sorted(ALGORITHMS))
+            yield f"auth.token.signingalgorithms: none of them is taken; there are {known}"
 
 
 def _needed(section: str, **values: str) -> Iterator[str]:
@@ -141,14 +146,24 @@ def _http(config: Config) -> Iterator[str]:
 
 
 def _address(http: Http) -> Iterator[str]:
-    if http.net == "unix":
-        if not http.addr or http.addr.startswith(":"):
-            yield f"http.addr: {http.addr!r} is no path of a socket, as http.net: unix wants it"
-        return
+    if http.net != "unix":
+        yield from _parsed("http.addr", http.addr)
+    elif not http.addr or http.addr.startswith(":"):
+        yield f"http.addr: {http.addr!r} is no path of a socket, as http.net: unix wants it"
+    if http.debug.addr:
+        yield from _parsed("http.debug.addr", http.debug.addr)
+
+
+def _parsed(key: str, address: str) -> Iterator[str]:
     try:
-        parse_address(http.addr)
+        parse_address(address)
     except AddressInvalid as error:
-        yield f"http.addr: {error}"
+        yield f"{key}: {error}"
+
+
+def _health(config: Config) -> Iterator[str]:
+    for index, item in enumerate(config.health.tcp):
+        yield from _parsed(f"health.tcp[{index}].addr", item.addr)
 
 
 def _headers(headers: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -167,6 +182,8 @@ _HEADER_VALUE: Final = re.compile(r"[\t -~\x80-\xff]*")
 def _middleware(config: Config) -> Iterator[str]:
     for index, step in enumerate(config.middleware.storage):
         yield from _needed(f"middleware.storage[{index}]", name=step.name)
+        if step.name in _WITH_BASE:
+            yield from _base(f"middleware.storage[{index}].options", step.options.baseurl)
         if step.options.ipfilteredby != "none":
             yield (
                 f"middleware.storage[{index}].options.ipfilteredby: clients are not told apart by "
@@ -176,6 +193,16 @@ def _middleware(config: Config) -> Iterator[str]:
         for item in getattr(config.middleware, kind):
             if not item.disabled:
                 yield f"middleware.{kind}: there is none called {item.name!r}; take the entry out"
+
+
+_WITH_BASE: Final = ("redirect", "cloudfront")
+
+
+def _base(options: str, baseurl: str) -> Iterator[str]:
+    try:
+        Redirect(baseurl)
+    except RedirectInvalid as error:
+        yield f"{options}.{error}"
 
 
 def _proxy(config: Config) -> Iterator[str]:

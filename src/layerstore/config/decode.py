@@ -176,7 +176,14 @@ def _leaf(kind: Kind, text: str) -> Plain:
         case inspect.LiteralType():
             return _one_of(kind, text)
         case _:
-            return text
+            return _text(text)
+
+
+def _text(text: str) -> str:
+    """No path, header or name has a zero in it, and the system stumbles over one."""
+    if "\0" in text:
+        raise _Wrong("a text without characters of value zero is expected")
+    return text
 
 
 def _truth(text: str) -> bool:

@@ -176,3 +176,9 @@ def test_of_two_that_make_the_file_one_wins_and_tells(
     assert path.read_text() == "somebody:else"
     assert not caplog.records
     assert [entry.name for entry in tmp_path.iterdir()] == ["htpasswd"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 5_000])
+def test_a_path_that_can_be_none_stops_the_start_in_a_sentence(name: str, tmp_path: Path) -> None:
+    with pytest.raises(AuthorityUnusable, match=r"auth\.htpasswd\.path: "):
+        provide(tmp_path / name, FakeClock())

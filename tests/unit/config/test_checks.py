@@ -73,6 +73,18 @@ def test_the_smallest_configuration_can_be_served() -> None:
         (STORED + "http: {trustedproxies: [proxy]}", "http.trustedproxies: 'proxy' is no address"),
         (STORED + "http: {addr: localhost}", "http.addr: 'localhost' does not end with a port"),
         (STORED + "http: {net: unix}", "http.addr: ':5000' is no path"),
+        (STORED + "http: {debug: {addr: here}}", "http.debug.addr: 'here' does not end"),
+        (STORED + "health: {tcp: [{addr: 'a:1'}, {addr: b}]}", "health.tcp[1].addr: 'b' does not"),
+        (
+            STORED + "middleware: {storage: [{name: redirect, options: {baseurl: a}}]}",
+            "middleware.storage[0].options.baseurl: 'a' is no URL",
+        ),
+        (
+            STORED
+            + "auth: {token: {realm: r, service: s, issuer: i, jwks: f, "
+            + "signingalgorithms: [HS256]}}",
+            "auth.token.signingalgorithms: none of them is taken",
+        ),
         (STORED + "http: {prefix: registry/}", "http.prefix: "),
         (STORED + "http: {prefix: /registry}", "http.prefix: "),
         (STORED + "http: {host: registry.example}", "http.host: "),

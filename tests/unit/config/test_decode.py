@@ -139,6 +139,10 @@ def test_a_removed_driver_says_what_to_do(driver: str) -> None:
             "log.level: 'loud' is none of debug, error, info, warn (file, line 1)",
         ),
         (
+            'http: {secret: "a\\0b"}',
+            "http.secret: a text without characters of value zero is expected (file, line 1)",
+        ),
+        (
             "http: {draintimeout: 1d}",
             "http.draintimeout: '1d' is no duration such as 90s, 1h30m, 168h (file, line 1)",
         ),
