@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from layerstore.storage.driver import InvalidPath, PathNotFound, StorageUnavailable
+from layerstore.storage.driver import InvalidPath, Notes, PathNotFound, StorageUnavailable
 from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver
 from tests.contract.content import chunks, names_of, paths_below, whole
@@ -31,7 +31,9 @@ class SlowDriver(MemoryDriver):
             raise OSError(errno.EIO, os.strerror(errno.EIO), "/srv/secret/place")
         return await super().get(path)
 
-    async def append(self, path: str, at: int, chunks: AsyncIterable[bytes]) -> int:
+    async def append(
+        self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
+    ) -> int:
         self.clock.pass_time(1)
         async for chunk in chunks:
             self.clock.pass_time(1)
