@@ -270,13 +270,13 @@ def _url_step(place: int, item: StorageMiddleware, clock: Clock) -> UrlStep:
                 return CloudFront(options.baseurl, key, options.keypairid, options.duration, clock)
             case other:
                 raise ConfigError(
-                    f"middleware.storage.{place}.name: there is none called {other!r}"
+                    f"middleware.storage[{place}].name: there is none called {other!r}"
                 )
     except RedirectInvalid as error:
-        raise ConfigError(f"middleware.storage.{place}.options.{error}") from error
+        raise ConfigError(f"middleware.storage[{place}].options.{error}") from error
     except OSError as error:
         reason = (error.strerror or "not readable").lower()
-        where = f"middleware.storage.{place}.options.privatekey"
+        where = f"middleware.storage[{place}].options.privatekey"
         raise ConfigError(f"{where}: {options.privatekey}: {reason}") from error
 
 
