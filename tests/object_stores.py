@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from layerstore.clock import SystemClock
+from layerstore.storage.gcs.settings import GcsSettings
 from layerstore.storage.objects.http import HttpClient
 from layerstore.storage.s3.address import Place
 from layerstore.storage.s3.opened import open_bucket
@@ -86,3 +87,34 @@ def _answers(endpoint: str) -> bool:
 
     asyncio.run(ask())
     return True
+
+
+@dataclass(frozen=True)
+class GcsServer:
+    """A running server of Google Cloud Storage with one bucket in it."""
+
+    endpoint: str
+    process: Process
+
+    def settings(self, **more: Any) -> GcsSettings:
+        """For a driver of our own; it says who it is only when it is told to."""
+        return GcsSettings(BUCKET, **{"endpoint": self.endpoint, **more})
+
+    def environment(self) -> dict[str, str]:
+        """What makes a client ask it, and say nothing about itself."""
+        return {"STORAGE_EMULATOR_HOST": self.endpoint}
+
+
+@contextmanager
+def gcs_server(folder: Path) -> Iterator[GcsServer]:
+    """fake-gcs-server, which keeps objects in its memory. `folder` is for its log."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    (folder / "data" / BUCKET).mkdir(parents=True)
+    command: list[str | Path] = [
+        *(need("fake-gcs-server"), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)),
+        *("-backend", "memory", "-data", folder / "data", "-log-level", "error"),
+        *("-public-host", f"127.0.0.1:{port}", "-external-url", endpoint),
+    ]
+    with running(command, log=folder / "gcs.log", ready=lambda: accepts(port)) as process:
+        yield GcsServer(endpoint, process)

@@ -35,6 +35,18 @@ class GoModule:
 
 
 @dataclass(frozen=True)
+class NpmPackage:
+    """A package of the npm registry, at an exact version; Node runs it."""
+
+    name: str
+    version: str
+
+    @property
+    def hint(self) -> str:
+        return f"with Node: npm install {self.name}@{self.version}"
+
+
+@dataclass(frozen=True)
 class Program:
     """One executable: its name, where it comes from, and how it tells its version.
 
@@ -44,7 +56,7 @@ class Program:
     """
 
     name: str
-    origin: DebianPackage | GoModule
+    origin: DebianPackage | GoModule | NpmPackage
     tells_version: tuple[str, ...] = ("--version",)
     place: str | None = None
 
@@ -81,9 +93,6 @@ PROGRAMS: tuple[Program, ...] = (
     Program("systemd-analyze", DebianPackage("systemd")),
     Program("systemd-sysusers", DebianPackage("systemd")),
     Program(
-        "caddy", GoModule("github.com/caddyserver/caddy/v2/cmd/caddy", "v2.11.9"), ("version",)
-    ),
-    Program(
         "crane",
         GoModule("github.com/google/go-containerregistry/cmd/crane", "v0.22.1"),
         tells_version=("version",),
@@ -94,6 +103,12 @@ PROGRAMS: tuple[Program, ...] = (
         GoModule("github.com/regclient/regclient/cmd/regctl", "v0.11.7"),
         tells_version=("version",),
     ),
+    Program(
+        "fake-gcs-server",
+        GoModule("github.com/fsouza/fake-gcs-server", "v1.56.1"),
+        tells_version=(),
+    ),
+    Program("azurite-blob", NpmPackage("azurite", "3.37.0")),
     Program("versitygw", GoModule("github.com/versity/versitygw/cmd/versitygw", "v1.8.0")),
     Program(
         "caddy",
@@ -120,7 +135,7 @@ def named(name: str) -> Program:
 
 
 def cache_folder() -> Path:
-    """Where programs built from Go modules are kept, one folder for each version."""
+    """Where programs from Go modules and npm packages are kept, one folder for each version."""
     caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(caches) / "layerstore" / "programs"
 
@@ -128,3 +143,13 @@ def cache_folder() -> Path:
 def built_path(name: str, module: GoModule) -> Path:
     """Where `install` puts the executable of a Go module."""
     return cache_folder() / f"{name}-{module.version}" / name
+
+
+def npm_folder(package: NpmPackage) -> Path:
+    """The folder into which `install` puts an npm package with all that it needs."""
+    return cache_folder() / f"{package.name}-{package.version}"
+
+
+def npm_path(name: str, package: NpmPackage) -> Path:
+    """Where an npm package's executable of that name is then."""
+    return npm_folder(package) / "node_modules" / ".bin" / name

@@ -8,7 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import NoReturn
 
-from tests.programs.catalogue import GoModule, Program, built_path, named
+from tests.programs.catalogue import (
+    GoModule,
+    NpmPackage,
+    Program,
+    built_path,
+    named,
+    npm_path,
+)
 
 NEED_VARIABLE = "LAYERSTORE_NEED_PROGRAMS"
 VERSION_SECONDS = 30
@@ -25,6 +32,8 @@ def find(name: str) -> Path | None:
         built = _executable(built_path(name, program.origin))
         if built is not None:
             return built
+    if isinstance(program.origin, NpmPackage):
+        return _executable(npm_path(name, program.origin))
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}")
     return Path(found) if found else None
 

@@ -1,6 +1,6 @@
-"""Getting the programs that are missing: Debian's in one apt call, Go's built one by one.
+"""Getting the programs that are missing: Debian's in one apt call, Go's and npm's one by one.
 
-Nothing here starts a service, and nothing is fetched other than by apt-get and go.
+Nothing here starts a service, and nothing is fetched other than by apt-get, go and npm.
 """
 
 from __future__ import annotations
@@ -16,12 +16,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.programs.catalogue import DebianPackage, GoModule, Program, built_path, cache_folder
+from tests.programs.catalogue import (
+    DebianPackage,
+    GoModule,
+    NpmPackage,
+    Program,
+    built_path,
+    cache_folder,
+    npm_folder,
+)
 from tests.programs.finding import find
 
 APT_SECONDS = 900
 APT_LOCK_SECONDS = 300
 GO_SECONDS = 900
+NPM_SECONDS = 900
 POLICY_FILE = Path("/usr/sbin/policy-rc.d")
 START_NOTHING = b"#!/bin/sh\nexit 101\n"
 """What invoke-rc.d asks before it starts a service; 101 is its word for: forbidden."""
@@ -33,6 +42,7 @@ def install(programs: Iterable[Program]) -> list[Program]:
     with _one_installer_at_a_time():
         _install_debian(_missing(wanted))
         _install_go(_missing(wanted))
+        _install_npm(_missing(wanted))
     return _missing(wanted)
 
 
@@ -93,6 +103,28 @@ def _build(go: str, name: str, module: GoModule) -> None:
         done = _run([go, "install", f"{module.path}@{module.version}"], GO_SECONDS, settings)
         if done:
             (Path(folder) / Path(module.path).name).replace(target)
+
+
+def _install_npm(missing: list[Program]) -> None:
+    packages = [one.origin for one in missing if isinstance(one.origin, NpmPackage)]
+    npm = shutil.which("npm")
+    if packages and npm is None:
+        _say(f"cannot install {' '.join(one.name for one in packages)}: that takes npm")
+        return
+    for package in packages:
+        with _timed(f"{package.name} {package.version}"):
+            _fetch(str(npm), package)
+
+
+def _fetch(npm: str, package: NpmPackage) -> None:
+    """Install scripts do not run: none is needed, and they would fetch what nobody asked for."""
+    target = npm_folder(package)
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+        quiet = ("--no-fund", "--no-audit", "--ignore-scripts", "--omit=dev")
+        wanted = f"{package.name}@{package.version}"
+        if _run([npm, "install", "--prefix", folder, *quiet, wanted], NPM_SECONDS):
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(folder, target, symlinks=True)
 
 
 def _run(command: list[str], seconds: int, settings: dict[str, str] | None = None) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from layerstore.storage.objects.sizes import COPY_BYTES_MAX, copied_part_bytes
+from layerstore.storage.objects.sizes import copied_part_bytes
 from layerstore.storage.objects.store import ObjectInfo, Objects, Part
 
 
@@ -18,7 +18,7 @@ class Copier:
 
     async def copy(self, source: ObjectInfo, target: str) -> None:
         """Raises ConditionFailed when the source is another object by now."""
-        if source.size <= min(self.whole_bytes_max, COPY_BYTES_MAX):
+        if source.size <= self.whole_bytes_max:
             await self.objects.copy(source, target)
             return
         upload = await self.objects.start_upload(target)

@@ -61,8 +61,9 @@ class Opened(NamedTuple):
 class HttpClient:
     """Connections to one store."""
 
-    def __init__(self, *, verify: bool = True) -> None:
+    def __init__(self, *, verify: bool = True, calls_at_once: int = CALLS_AT_ONCE) -> None:
         """`verify` is whether certificates are checked."""
+        self._calls_at_once = calls_at_once
         self._verify = verify
         self._loop: asyncio.AbstractEventLoop | None = None
         self._living: AsyncGenerator[None, None] | None = None
@@ -127,7 +128,7 @@ class HttpClient:
     async def _lived(self) -> AsyncGenerator[None, None]:
         """Sessions that end with this generator: a loop that ends ends its generators first."""
         async with (
-            self._session(CALLS_AT_ONCE) as self._calls,
+            self._session(self._calls_at_once) as self._calls,
             self._session(STREAMS_AT_ONCE) as self._streams,
         ):
             yield

@@ -5,6 +5,7 @@ from layerstore.storage.objects.buffers import Buffers
 from layerstore.storage.objects.copying import Copier
 from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.objects.http import HttpClient
+from layerstore.storage.objects.sizes import COPY_BYTES_MAX
 from layerstore.storage.s3.bucket import S3Bucket
 from layerstore.storage.s3.credentials import (
     ChainCredentials,
@@ -44,7 +45,7 @@ def open_s3(
         Buffers(settings.buffers, settings.part_bytes),
         Copier(
             bucket,
-            settings.whole_copy_bytes_max,
+            min(settings.whole_copy_bytes_max, COPY_BYTES_MAX),
             settings.copied_part_bytes,
             settings.copied_parts_at_once,
         ),
