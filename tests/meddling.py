@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import parse_qsl, urlsplit
 
 from layerstore.storage.objects.http import ANSWER_S, Answer, HttpClient, Opened
@@ -61,14 +61,30 @@ class MeddlingClient(HttpClient):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[Asked] = []
+        self.turns = 0
+        """How often nobody else asked when somebody began to."""
+        self._asking = 0
         self.before: Meddle = lambda asked: None
         self.after: Meddle = lambda asked: None
+        self.breaks_after: int | None = None
+        """Bytes of a streamed answer after which its connection breaks."""
 
     def counted(self) -> Counter[str]:
         """How often each kind was asked since the last time, and start anew."""
         found = Counter(asked.kind for asked in self.asked)
         self.asked.clear()
+        self.turns = 0
         return found
+
+    @contextmanager
+    def _counting(self, asked: Asked) -> Iterator[None]:
+        self.asked.append(asked)
+        self.turns += self._asking == 0
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
 
     async def ask(
         self,
@@ -79,21 +95,30 @@ class MeddlingClient(HttpClient):
         within_s: float = ANSWER_S,
     ) -> Answer:
         asked = Asked(method, url, headers)
-        self.asked.append(asked)
-        instead = self.before(asked)
-        answer = instead or await super().ask(method, url, headers, body, within_s)
-        return self.after(asked) or answer
+        with self._counting(asked):
+            instead = self.before(asked)
+            answer = instead or await super().ask(method, url, headers, body, within_s)
+            return self.after(asked) or answer
 
     @asynccontextmanager
     async def open(
         self, method: str, url: str, headers: Mapping[str, str]
     ) -> AsyncGenerator[Opened, None]:
         asked = Asked(method, url, headers)
-        self.asked.append(asked)
-        self.before(asked)
-        async with super().open(method, url, headers) as opened:
-            self.after(asked)
-            yield opened
+        with self._counting(asked):
+            self.before(asked)
+            async with super().open(method, url, headers) as opened:
+                self.after(asked)
+                yield opened._replace(chunks=self._breaking(opened.chunks))
+
+    async def _breaking(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        left = self.breaks_after
+        async for chunk in chunks:
+            if left is not None and len(chunk) > left:
+                yield chunk[:left]
+                raise Trouble("the connection to the store broke")
+            left = None if left is None else left - len(chunk)
+            yield chunk
 
 
 def refused(status: int, code: str) -> Answer:
@@ -102,7 +127,7 @@ def refused(status: int, code: str) -> Answer:
 
 
 def sometimes(kind: str, times: int, answer: Answer | Trouble) -> Meddle:
-    """Do it to the first so many requests of a kind (a pattern)."""
+    """Do it to the first so many requests of a kind (a pattern); to all with -1."""
     left = [times]
 
     def meddle(asked: Asked) -> Answer | None:
