@@ -1,6 +1,6 @@
 # Two commands matter: "make serve" and "make test". Each sets up all that it needs.
 .DEFAULT_GOAL := help
-.PHONY: help serve setup check format test programs image bench test-large faults faults-report conformance-report constraints clean
+.PHONY: help serve setup check format test programs image bench test-large faults faults-report fuzz-long conformance-report constraints clean
 
 bin := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
@@ -39,6 +39,9 @@ who_may := tests/property/test_access_matrix.py tests/property/test_upload_state
 
 faults: setup programs ## crashes, kills, faults, attacks and bad input in their long form, counted
 	LAYERSTORE_LONG=1 $(bin)/pytest tests/faults $(who_may) $(ARGS)
+
+fuzz-long: setup ## every parser under a million inputs near good ones, counted
+	LAYERSTORE_LONG=1 LAYERSTORE_FUZZ_CASES=50000 $(bin)/pytest tests/fuzz $(ARGS)
 
 faults-report: setup ## put what `make faults` counted last into docs/reliability.md
 	$(bin)/python -m tests.faults.report

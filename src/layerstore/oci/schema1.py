@@ -231,6 +231,7 @@ def _is_taken(text: str) -> bool:
 
 def _image(config: bytes) -> _Image:
     try:
+        config.decode()  # what is passed over when it is read is written all the same
         return msgspec.json.decode(config, type=_Image)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise _untellable("its configuration is none of an image") from None

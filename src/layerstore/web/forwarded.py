@@ -18,7 +18,7 @@ HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::
 _NAMES: Final = frozenset(
     {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
 )
-_PAIR: Final = re.compile(r'\s*([A-Za-z]+)=(?:"([^"]*)"|([^";,\s]*))\s*')
+_PAIR: Final = re.compile(r'\s*([A-Za-z]+)=(?:"([^"]*)"|([^",\s]*))\s*')
 _SCHEMES: Final = ("http", "https")
 
 Headers = Sequence[tuple[str, str]]
@@ -93,7 +93,8 @@ def _elements(headers: Headers, name: str) -> list[str]:
 
 
 def _standard_hop(element: str) -> _Hop:
-    pairs = {match[1].lower(): match[2] or match[3] or "" for match in _PAIR.finditer(element)}
+    found = [_PAIR.fullmatch(pair) for pair in element.split(";")]
+    pairs = {match[1].lower(): match[2] or match[3] or "" for match in found if match}
     return _hop(pairs.get("for", ""), pairs.get("proto", ""), pairs.get("host", ""))
 
 
