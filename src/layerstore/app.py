@@ -6,8 +6,8 @@ joined, once for each process.
 
 import logging
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -156,23 +156,42 @@ def build(config: Config, page: Page, clock: Clock, shared: Path | None = None) 
     return App(api, driver, _upkeep(config, inner, registry, clock, shared), store)
 
 
-def open_registry(config: Config, clock: Clock) -> LocalRegistry:
+@asynccontextmanager
+async def opened_storage(config: Config, clock: Clock) -> AsyncIterator[StorageDriver]:
+    """The storage for as long as a command works on it. Raises ConfigError, StorageError."""
+    inner = _driver(config, clock)
+    store = inner if isinstance(inner, ObjectStoreDriver) else None
+    try:
+        if store is not None:
+            await store.start()
+        yield _worn(config, inner, clock, lambda *_: None)
+    finally:
+        if store is not None:
+            await store.close()
+
+
+def open_registry(
+    config: Config, clock: Clock, driver: StorageDriver | None = None
+) -> LocalRegistry:
     """The same registry without a server, for commands that work beside one.
 
     Raises ConfigError, StorageError.
     """
-    return _registry(config, open_driver(config, clock), clock, open_notary(config, clock))
+    storage = driver or open_driver(config, clock)
+    return _registry(config, storage, clock, open_notary(config, clock))
 
 
-def open_check(config: Config, clock: Clock, wishes: Wishes, report: Report) -> Check:
+def open_check(
+    config: Config, clock: Clock, driver: StorageDriver, wishes: Wishes, report: Report
+) -> Check:
     """A look for damage in what the configuration stores, beside a server or without one.
 
     Keys are taken where this user may make their files without being in the server's way: in a
-    folder of its own. Raises ConfigError, StorageError.
+    folder of its own. Raises StorageError.
     """
     folder = storage_folder(config)
     return Check(
-        open_driver(config, clock),
+        driver,
         _locks(folder if folder and is_ours(folder) else None, clock),
         clock,
         _rules(config),

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 
-from layerstore.app import open_check
+from layerstore.app import open_check, opened_storage
 from layerstore.clock import SystemClock
 from layerstore.config import load
 from layerstore.upkeep.check.findings import Finding
@@ -63,9 +63,14 @@ def check(server: Server, *words: str) -> tuple[int, list[dict[str, Any]], dict[
 def check_here(server: Server, *, repairs: bool) -> list[Finding]:
     """What one run in this process finds; many of them take no longer than one command."""
     found: list[Finding] = []
-    config = load(server.configuration, {}).config
+    config, clock = load(server.configuration, {}).config, SystemClock()
     wishes = Wishes(repairs=repairs, jobs=2)
-    asyncio.run(open_check(config, SystemClock(), wishes, found.append).run())
+
+    async def run() -> None:
+        async with opened_storage(config, clock) as driver:
+            await open_check(config, clock, driver, wishes, found.append).run()
+
+    asyncio.run(run())
     return found
 
 

@@ -22,7 +22,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from layerstore.app import open_check, storage_folder
+from layerstore.app import open_check, opened_storage, storage_folder
 from layerstore.cli.opened import (
     DataOption,
     JsonOption,
@@ -197,9 +197,11 @@ _Printer = _PlainPrinter | _JsonPrinter
 
 
 async def _checked(config: Config, wishes: Wishes, printer: _Printer) -> Summary:
-    check = open_check(config, SystemClock(), wishes, printer.found)
-    async with _shown(check, wishes, printer.console):
-        return await check.run()
+    clock = SystemClock()
+    async with opened_storage(config, clock) as driver:
+        check = open_check(config, clock, driver, wishes, printer.found)
+        async with _shown(check, wishes, printer.console):
+            return await check.run()
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from typing import Annotated, Final, NoReturn, TypeVar
 import msgspec
 import typer
 
-from layerstore.app import open_registry, storage_folder
+from layerstore.app import open_registry, opened_storage, storage_folder
 from layerstore.clock import SystemClock
 from layerstore.config import Config, ConfigError, load
 from layerstore.oci.digest import Digest
@@ -57,7 +57,9 @@ def on_registry(
     """Do some work on the registry that the options name; a failure ends the command in words."""
 
     async def opened() -> T:
-        return await work(open_registry(loaded(config, data), SystemClock()))
+        whole, clock = loaded(config, data), SystemClock()
+        async with opened_storage(whole, clock) as driver:
+            return await work(open_registry(whole, clock, driver))
 
     try:
         return asyncio.run(opened())
@@ -79,9 +81,9 @@ def loaded(path: Path | None, data: Path | None) -> Config:
         environment["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = str(data)
     config = load(path, environment).config
     folder = storage_folder(config)
-    if folder is None:
-        raise ConfigError(f"storage.{config.storage.driver}: another process cannot look into it")
-    if not folder.is_dir():
+    if config.storage.driver == "inmemory":
+        raise ConfigError("storage.inmemory: another process cannot look into it")
+    if folder is not None and not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; --data or --config says where to look")
     return config
 

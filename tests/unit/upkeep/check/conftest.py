@@ -29,6 +29,7 @@ from layerstore.storage.memory import MemoryDriver
 from layerstore.upkeep.check.findings import Finding, Kind, Report, Severity
 from layerstore.upkeep.check.run import Amount, Check, Summary, Wishes
 from tests.fakes import FakeClock
+from tests.memory_objects import MemoryObjects, object_store_driver
 from tests.unit.oci.signers import document, host, payload
 from tests.unit.registry.conftest import CONFIG, LAYER, descriptor, image, index, push_blobs
 
@@ -155,7 +156,16 @@ def memory_tree() -> Tree:
     return tree
 
 
-@pytest.fixture(params=["memory_tree", "folder_tree"])
+@pytest.fixture
+def bucket_tree() -> Tree:
+    """A whole storage on an object store."""
+    driver = object_store_driver(MemoryObjects(SystemClock()), SystemClock())
+    tree = Tree(driver, None)
+    asyncio.run(tree.fill())
+    return tree
+
+
+@pytest.fixture(params=["memory_tree", "folder_tree", "bucket_tree"])
 def tree(request: pytest.FixtureRequest) -> Tree:
     """A whole storage, over each driver."""
     found: Tree = request.getfixturevalue(request.param)
