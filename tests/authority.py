@@ -52,11 +52,12 @@ class CertificateAuthority:
         self.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
 
     def issue(self, name: str, curve: ec.EllipticCurve | None = None) -> Pair:
-        """A certificate for localhost, 127.0.0.1 and ::1, whoever presents it."""
+        """A certificate for localhost, registry.example, 127.0.0.1 and ::1, whoever presents it."""
         key = ec.generate_private_key(curve or ec.SECP256R1())
         hosts = x509.SubjectAlternativeName(
             [
                 x509.DNSName("localhost"),
+                x509.DNSName("registry.example"),
                 x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
                 x509.IPAddress(ipaddress.ip_address("::1")),
             ]

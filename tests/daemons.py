@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,16 +47,20 @@ def need_root(what: str) -> None:
 
 
 @contextmanager
-def docker_daemon(folder: Path, driver: str = "vfs") -> Iterator[Tool]:
+def docker_daemon(
+    folder: Path, driver: str = "vfs", instead: Mapping[str, Path] | None = None
+) -> Iterator[Tool]:
     """A Docker daemon that keeps its data below `folder`; yields its command-line client.
 
-    Where images are run, and not only pushed and pulled, the driver `overlay2` is fast.
+    Where images are run, and not only pushed and pulled, the driver `overlay2` is fast. `instead`
+    names what this daemon alone finds in the place of some files and folders of the machine.
     """
     daemon, client = need("dockerd"), need("docker")
     need_root("the Docker daemon")
     with short_folder("docker") as short:
         socket = short / "docker.sock"
         command: list[str | Path] = [
+            *_with_other_files(instead or {}),
             daemon,
             f"--storage-driver={driver}",
             "--iptables=false",
@@ -92,6 +96,14 @@ def containerd_daemon(folder: Path) -> Iterator[Tool]:
         command: list[str | Path] = [daemon, "--config", settings]
         with running(command, log=folder / "containerd.log", ready=lambda: _works(tool, "version")):
             yield tool
+
+
+def _with_other_files(instead: Mapping[str, Path]) -> list[str | Path]:
+    """The words before a command whose files are others than the machine's."""
+    if not instead:
+        return []
+    mounts = [f"mount --bind {path} {place}" for place, path in instead.items()]
+    return ["unshare", "--mount", "sh", "-c", f'{" && ".join(mounts)} && exec "$@"', "sh"]
 
 
 def _unmount_below(folder: Path) -> None:

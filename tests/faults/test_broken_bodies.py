@@ -4,7 +4,6 @@ What must hold: a handler sees the end of a body only when the body was complete
 """
 
 import asyncio
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ from layerstore.oci.errors import BodyStalled, Denied
 from layerstore.web.asgi import Limits
 from layerstore.web.message import BodyBroken, Request, Response
 from tests.edge import Connection, Served, echo, serving, until
+from tests.frames import Frames
 
 HASTE = Limits(progress_s=0.2, rate_min=1000, rate_window_s=0.4)
 
@@ -224,46 +224,6 @@ async def test_two_requests_in_one_packet_are_answered_in_their_order() -> None:
         await connection.send(both)
         answers = [await connection.answer() for _ in range(2)]
     assert [answer.body for answer in answers] == [b"one", b"two"]
-
-
-class Frames:
-    """The least of HTTP/2 (RFC 9113) that one request with a body needs."""
-
-    PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-    DATA, HEADERS, RESET, SETTINGS = 0, 1, 3, 4
-    END_STREAM, END_HEADERS = 1, 4
-    NO_ERROR, CANCEL = 0, 8
-
-    @staticmethod
-    def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-        )
-
-    @classmethod
-    def begin(cls, *extra: tuple[bytes, bytes]) -> bytes:
-        pairs = [(b":method", b"PUT"), (b":scheme", b"http"), (b":path", b"/x")]
-        pairs += [(b":authority", b"registry.example"), *extra]
-        block = b"".join(cls._literal(name) + cls._text(value) for name, value in pairs)
-        settings = cls.frame(cls.SETTINGS, 0, 0, b"")
-        return cls.PREFACE + settings + cls.frame(cls.HEADERS, cls.END_HEADERS, 1, block)
-
-    @classmethod
-    def data(cls, content: bytes, *, last: bool = False) -> bytes:
-        return cls.frame(cls.DATA, cls.END_STREAM if last else 0, 1, content)
-
-    @classmethod
-    def reset(cls, code: int) -> bytes:
-        return cls.frame(cls.RESET, 0, 1, struct.pack(">I", code))
-
-    @classmethod
-    def _literal(cls, name: bytes) -> bytes:
-        return b"\x00" + cls._text(name)
-
-    @staticmethod
-    def _text(text: bytes) -> bytes:
-        assert len(text) < 127
-        return bytes([len(text)]) + text
 
 
 @asynccontextmanager
