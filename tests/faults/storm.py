@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import random  # noqa: TID251  # seeded, so that a storm can be made again
+import shutil
 import signal
 import sys
 import threading
@@ -32,7 +33,7 @@ from tests.servers import overlay, settings
 
 WORKERS: Final = 2
 LAYER_TYPE: Final = "application/vnd.oci.image.layer.v1.tar"
-LAYER_BYTES_MAX: Final = 600_000
+LAYER_BYTES_MAX: Final = 200_000
 TAGS: Final = ("one", "two", "three")
 RESUMES_MAX: Final = 5
 WORK_SECONDS: Final = 180.0
@@ -207,6 +208,12 @@ class Actor:
                 continue
             except AssertionError as error:
                 self.wrong.append(f"{self.name}: {error}")
+            self._forget()
+
+    def _forget(self) -> None:
+        """Keep only the images that may still be there."""
+        kept = {manifest for allowed in self.ledger.claims.values() for manifest in allowed}
+        self.images = {key: one for key, one in self.images.items() if key in kept}
 
     def push(self, tag: str) -> None:
         """Bring a new image under the tag."""
@@ -340,10 +347,6 @@ class ToolActor(Actor):
         self._folder = folder
         self._turn = 0
 
-    def _next_folder(self) -> Path:
-        self._turn += 1
-        return self._folder / str(self._turn)
-
     def _layout(self, tag: str, new: Image) -> Path:
         layout = Layout(self._next_folder())
         document = json.loads(new.manifest)
@@ -351,6 +354,16 @@ class ToolActor(Actor):
             layout.add(blob, part["mediaType"])
         layout.name(**{tag: layout.add(new.manifest, OCI_MANIFEST)})
         return layout.folder
+
+    def work(self, is_over: Callable[[], bool]) -> None:
+        super().work(is_over)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _next_folder(self) -> Path:
+        """A folder of this turn; that of the last one goes."""
+        shutil.rmtree(self._folder / str(self._turn), ignore_errors=True)
+        self._turn += 1
+        return self._folder / str(self._turn)
 
     def _pulled(self, folder: Path, served: Image) -> None:
         layout = Layout(folder)
