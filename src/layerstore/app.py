@@ -33,6 +33,7 @@ from layerstore.config import Config, ConfigError
 from layerstore.config.auth import Token
 from layerstore.config.drivers import S3, StorageMiddleware
 from layerstore.config.health import HttpHealth, TcpHealth
+from layerstore.config.stores import gcs_settings
 from layerstore.debug.checks import (
     TIMEOUT_DEFAULT_S,
     FileCheck,
@@ -57,10 +58,12 @@ from layerstore.registry.notary import Notary
 from layerstore.registry.references import ManifestRules, pattern_of
 from layerstore.storage.driver import StorageDriver, StorageError
 from layerstore.storage.filesystem import FilesystemDriver
+from layerstore.storage.gcs.settings import GcsSettings
 from layerstore.storage.leftovers import Leftovers
 from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver, Observe
 from layerstore.storage.objects.driver import ObjectStoreDriver
+from layerstore.storage.objects.unusable import StoreUnusable
 from layerstore.storage.ours import (
     OWN_FOLDER,
     SCHEMA1_KEY,
@@ -221,6 +224,8 @@ def settle(config: Config, clock: Clock) -> Config:
     _entrance(config, clock)
     _url_steps(config, clock)
     folder = storage_folder(config)
+    if folder and folder.exists() and not folder.is_dir():
+        raise ConfigError(f"storage.filesystem.rootdirectory: {folder} is no folder")
     if folder and (locked := unwritable(folder)):
         if not config.storage.maintenance.readonly.enabled:
             raise ConfigError(_may_not_write(locked))
@@ -337,8 +342,10 @@ def _driver(config: Config, clock: Clock) -> StorageDriver:
             return MemoryDriver(clock)
         case "s3" if storage.s3 is not None:
             return _s3_driver(storage.s3, clock, worker_count(config))
+        case "gcs" if storage.gcs is not None:
+            return _gcs_driver(gcs_settings(storage.gcs, worker_count(config)), clock)
         case other:
-            raise ConfigError(f"storage.{other}: this version stores in filesystem, inmemory or s3")
+            raise ConfigError(f"storage.{other}: nothing is stored there")
 
 
 def worker_count(config: Config) -> int:
@@ -380,6 +387,15 @@ def _s3_driver(s3: S3, clock: Clock, workers: int) -> ObjectStoreDriver:
         return open_s3(settings, clock)
     except AddressUnusable as error:
         raise ConfigError(f"storage.s3: {error}") from error
+
+
+def _gcs_driver(settings: GcsSettings, clock: Clock) -> ObjectStoreDriver:
+    from layerstore.storage.gcs.opened import open_gcs  # as above
+
+    try:
+        return open_gcs(settings, clock)
+    except StoreUnusable as error:
+        raise ConfigError(f"storage.gcs: {error}") from error
 
 
 def _new_objects(s3: S3) -> NewObjects:

@@ -21,13 +21,13 @@ class TestGcsDriver(ObjectStoreSuite):
     @pytest.fixture
     def open_place(self, store: GcsServer) -> Iterator[Callable[[], StorageDriver]]:
         settings = store.settings(root="/some/folder/", buffers=40 * MIB, part_bytes=PART)
-        yield lambda: open_gcs(settings, SystemClock(), store.environment())
+        yield lambda: open_gcs(settings, SystemClock(), environment=store.environment())
         assert asyncio.run(_what_costs(store)) == []
 
 
 async def _what_costs(store: GcsServer) -> list[str]:
     """The keys that are left, those of parts among them."""
-    bucket = open_bucket(store.settings(), SystemClock(), store.environment())
+    bucket = open_bucket(store.settings(), SystemClock(), environment=store.environment())
     try:
         return [item.key for item in (await bucket.page("")).objects]
     finally:

@@ -9,16 +9,19 @@ from msgspec import structs
 from layerstore.auth.access import AuthorityUnusable
 from layerstore.auth.jws import ALGORITHMS
 from layerstore.auth.policies import checked_rules
-from layerstore.config.drivers import S3
-from layerstore.config.http import Http
+from layerstore.config.drivers import S3, Gcs, GcsCredentials
+from layerstore.config.http import WORKERS_MAX, Http
 from layerstore.config.tree import Config
+from layerstore.storage.gcs.address import endpoint_of
+from layerstore.storage.gcs.settings import CALLS_AT_ONCE_MIN, CHUNK_STEP
 from layerstore.storage.objects.sizes import PART_BYTES_MAX, PART_BYTES_MIN
+from layerstore.storage.objects.unusable import StoreUnusable
 from layerstore.storage.redirects import Redirect, RedirectInvalid
 from layerstore.storage.s3.address import AddressUnusable, Place
 from layerstore.web.proxies import proxies
 from layerstore.web.sockets import AddressInvalid, parse_address
 
-_SERVED_DRIVERS: Final = ("filesystem", "inmemory", "s3")
+_SERVED_DRIVERS: Final = ("filesystem", "inmemory", "s3", "gcs", "azure")
 
 
 def refusals(config: Config) -> list[str]:
@@ -38,6 +41,8 @@ def _storage(config: Config) -> Iterator[str]:
         yield f"storage.{config.storage.driver}: this version stores in one of {known}"
     if config.storage.s3 is not None:
         yield from _s3(config.storage.s3)
+    if config.storage.gcs is not None:
+        yield from _gcs(config.storage.gcs)
 
 
 def _s3(s3: S3) -> Iterator[str]:
@@ -64,6 +69,25 @@ def _s3(s3: S3) -> Iterator[str]:
         Place(s3.bucket, s3.region, s3.redirectendpoint).address()
     except AddressUnusable as error:
         yield f"storage.s3: {error}"
+
+
+def _gcs(gcs: Gcs) -> Iterator[str]:
+    yield from _needed("storage.gcs", bucket=gcs.bucket)
+    if gcs.keyfile and gcs.credentials != GcsCredentials():
+        yield "storage.gcs: keyfile and credentials say the same; one of them has to go"
+    if gcs.credentials.type not in ("", "service_account"):
+        yield (
+            f"storage.gcs.credentials.type: {gcs.credentials.type!r} cannot be written here; "
+            "name its file in storage.gcs.keyfile"
+        )
+    if gcs.chunksize % CHUNK_STEP or not CHUNK_STEP <= gcs.chunksize <= PART_BYTES_MAX:
+        yield f"storage.gcs.chunksize: {gcs.chunksize} is no multiple of 256 KiB up to 5 GiB"
+    if gcs.maxconcurrency < CALLS_AT_ONCE_MIN:
+        yield f"storage.gcs.maxconcurrency: at least {CALLS_AT_ONCE_MIN} is needed"
+    try:
+        endpoint_of(gcs.endpoint)
+    except StoreUnusable as error:
+        yield f"storage.gcs.endpoint: {error}"
 
 
 def _auth(config: Config) -> Iterator[str]:
@@ -141,6 +165,8 @@ def _http(config: Config) -> Iterator[str]:
         proxies(http.trustedproxies)
     except ValueError as error:
         yield f"http.trustedproxies: {error}"
+    if http.workers > WORKERS_MAX:
+        yield f"http.workers: at most {WORKERS_MAX} processes"
     if http.http2.enabled and http.http2.disabled:
         yield "http.http2: enabled and disabled cannot both be true"
 
@@ -171,9 +197,19 @@ def _headers(headers: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for name, values in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             yield f"http.headers: {name!r} is no name of a header"
+        elif name.lower() in _FRAMING:
+            yield f"http.headers.{name}: the server itself says this; take the header out"
         elif not all(_HEADER_VALUE.fullmatch(value) for value in values):
             yield f"http.headers.{name}: a value has characters that cannot be sent"
 
+
+_FRAMING: Final = frozenset(
+    {
+        *("connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding"),
+        "upgrade",
+    }
+)
+"""What says where an answer ends; a second word about it would break connections."""
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t -~\x80-\xff]*")

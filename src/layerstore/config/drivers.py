@@ -159,7 +159,14 @@ class Gcs(Section, frozen=True):
     """Bytes of a part, a multiple of 256 KiB."""
 
     maxconcurrency: int = 50
-    """Reads, and as many writes, that run at the same time, at least 25."""
+    """Calls of one worker that run at the same time, at least 25; downloads are not counted."""
+
+    endpoint: str = ""
+    """Ours: URL of the store, if it is not Google's own. The variable STORAGE_EMULATOR_HOST names
+    an emulator, as for Google's clients."""
+
+    buffers: Positive = 192 * MIB
+    """Ours: Bytes of part buffers, of all workers together."""
 
 
 class AzureCredentials(Section, frozen=True):

@@ -51,7 +51,18 @@ def test_the_smallest_configuration_can_be_served() -> None:
             STORED + "http: {tls: {clientauth: verify-client-cert-if-given}}",
             "http.tls.clientauth: without clientcas",
         ),
-        ("storage: {gcs: {bucket: b}}", "storage.gcs: this version stores in one of filesystem"),
+        ("storage: {gcs: {}}", "storage.gcs.bucket"),
+        ("storage: {gcs: {bucket: b, chunksize: 1000}}", "storage.gcs.chunksize"),
+        ("storage: {gcs: {bucket: b, maxconcurrency: 24}}", "storage.gcs.maxconcurrency"),
+        ("storage: {gcs: {bucket: b, endpoint: 'ftp://x'}}", "storage.gcs.endpoint"),
+        (
+            "storage: {gcs: {bucket: b, keyfile: f, credentials: {client_email: a}}}",
+            "storage.gcs: keyfile and credentials",
+        ),
+        (
+            "storage: {gcs: {bucket: b, credentials: {type: external_account}}}",
+            "storage.gcs.credentials.type",
+        ),
         ("storage: {s3: {region: r}}", "storage.s3.bucket"),
         ("storage: {s3: {bucket: b}}", "storage.s3.region"),
         (
@@ -70,6 +81,11 @@ def test_the_smallest_configuration_can_be_served() -> None:
             STORED + 'http: {headers: {A: [b, "c\\r\\nd"]}}',
             "http.headers.A: a value has characters",
         ),
+        (
+            STORED + "http: {headers: {Content-Length: ['5']}}",
+            "http.headers.Content-Length: the server itself says this",
+        ),
+        (STORED + "http: {workers: 100000}", "http.workers: at most 256"),
         (STORED + "http: {trustedproxies: [proxy]}", "http.trustedproxies: 'proxy' is no address"),
         (STORED + "http: {addr: localhost}", "http.addr: 'localhost' does not end with a port"),
         (STORED + "http: {net: unix}", "http.addr: ':5000' is no path"),

@@ -5,24 +5,22 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from layerstore.storage.objects.unusable import StoreUnusable
+
 PUBLIC_UNIVERSE: Final = "googleapis.com"
 """The domain of Google's public cloud."""
 
 Query = Sequence[tuple[str, str]]
 
 
-class AddressUnusable(Exception):
-    """The settings name no address."""
-
-
 def endpoint_of(given: str, universe: str = "") -> str:
-    """Scheme and host of the store: those that are given, or Google's. Raises AddressUnusable."""
+    """Scheme and host of the store: those that are given, or Google's. Raises StoreUnusable."""
     if not given:
         return f"https://storage.{universe or PUBLIC_UNIVERSE}"
     with_scheme = given if "://" in given else f"http://{given}"
     parts = urlsplit(with_scheme)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise AddressUnusable(f"{given!r} is no URL such as https://storage.example")
+        raise StoreUnusable(f"{given!r} is no URL such as https://storage.example")
     return f"{parts.scheme}://{parts.netloc}"
 
 

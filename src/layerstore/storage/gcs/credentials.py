@@ -14,21 +14,18 @@ from typing import Final, Protocol
 import msgspec
 
 from layerstore.clock import Clock
-from layerstore.storage.gcs.address import PUBLIC_UNIVERSE
+from layerstore.storage.gcs.keyfiles import Credentials, Elsewhere
 from layerstore.storage.gcs.signature import SCOPE, AccountKey, KeyUnusable
 from layerstore.storage.objects.http import HttpClient
 from layerstore.storage.objects.patience import Trouble
 from layerstore.storage.objects.tokens import ASKING_S, Token, Tokens, asked_for_token
+from layerstore.storage.objects.unusable import StoreUnusable
 
 _TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
 _METADATA_HOST: Final = "metadata.google.internal"
 _JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE_GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # a name
-
-
-class CredentialsUnusable(Exception):
-    """What is configured or found names nobody."""
 
 
 class Identity(Protocol):
@@ -71,74 +68,13 @@ class Bearer:
         self._tokens.expired()
 
 
-class _Form(msgspec.Struct, frozen=True):
-    type: str = "text"
-    subject_token_field_name: str = ""
-
-
-class _Elsewhere(msgspec.Struct, frozen=True):
-    """Where the token of the other cloud stands."""
-
-    file: str = ""
-    url: str = ""
-    headers: Mapping[str, str] = {}
-    format: _Form = _Form()
-
-
-class Credentials(msgspec.Struct, frozen=True):
-    """A file of credentials, whatever its kind: what is not of its kind is empty."""
-
-    type: str = ""
-    private_key_id: str = ""
-    private_key: str = ""
-    client_email: str = ""
-    token_uri: str = ""
-    universe_domain: str = ""
-    client_id: str = ""
-    client_secret: str = ""
-    refresh_token: str = ""
-    audience: str = ""
-    subject_token_type: str = ""
-    token_url: str = ""
-    credential_source: _Elsewhere = _Elsewhere()
-    service_account_impersonation_url: str = ""
-
-
-def read_credentials(path: Path) -> Credentials:
-    """Of a file. Raises CredentialsUnusable."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Credentials)
-    except OSError as error:
-        reason = (error.strerror or "input or output failed").lower()
-        raise CredentialsUnusable(f"{path}: {reason}") from error
-    except msgspec.DecodeError as error:
-        raise CredentialsUnusable(f"{path}: no file of credentials in JSON") from error
-
-
-def found_credentials(environment: Mapping[str, str]) -> Credentials | None:
-    """Along the chain as far as it has files; None: the machine is asked.
-
-    Raises CredentialsUnusable.
-    """
-    named = environment.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if named:
-        return read_credentials(Path(named))
-    folder = environment.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
-    kept = Path(folder).expanduser() / "application_default_credentials.json"
-    return read_credentials(kept) if kept.is_file() else None
-
-
-def universe_of(credentials: Credentials | None) -> str:
-    return (credentials.universe_domain if credentials else "") or PUBLIC_UNIVERSE
-
-
 def identity_of(
     credentials: Credentials | None,
     environment: Mapping[str, str],
     http: HttpClient,
     clock: Clock,
 ) -> Identity:
-    """Raises CredentialsUnusable."""
+    """Raises StoreUnusable."""
     asking = _Asking(http, clock)
     if credentials is None:
         host = environment.get("GCE_METADATA_HOST") or _METADATA_HOST
@@ -150,15 +86,15 @@ def identity_of(
                     credentials.client_email, credentials.private_key_id, credentials.private_key
                 )
             except KeyUnusable as error:
-                raise CredentialsUnusable(str(error)) from error
+                raise StoreUnusable(str(error)) from error
             uri = credentials.token_uri or _TOKEN_URI
             return Bearer(Tokens(lambda: asking.account(key, uri), clock), key)
         case "authorized_user":
             return Bearer(Tokens(lambda: asking.user(credentials), clock))
-        case "external_account" if credentials.credential_source != _Elsewhere():
+        case "external_account" if credentials.credential_source != Elsewhere():
             return Bearer(Tokens(lambda: asking.elsewhere(credentials), clock))
         case other:
-            raise CredentialsUnusable(
+            raise StoreUnusable(
                 f"credentials of the type {other!r} are not understood here; service_account, "
                 "authorized_user and external_account with a token in a file or at a URL are"
             )
@@ -214,7 +150,7 @@ class _Asking:
             raise Trouble("the account cannot be acted for") from error
         return Token(given.access_token, given.expire_time)
 
-    async def _subject(self, source: _Elsewhere) -> str:
+    async def _subject(self, source: Elsewhere) -> str:
         if source.file:
             content = await asyncio.to_thread(_read, Path(source.file))
         else:

@@ -8,11 +8,10 @@ from typing import Final
 from layerstore.clock import Clock
 from layerstore.storage.gcs.address import Address, endpoint_of
 from layerstore.storage.gcs.bucket import GcsBucket
-from layerstore.storage.gcs.credentials import (
+from layerstore.storage.gcs.credentials import Nobody, identity_of
+from layerstore.storage.gcs.keyfiles import (
     Credentials,
-    Nobody,
     found_credentials,
-    identity_of,
     read_credentials,
     universe_of,
 )
@@ -27,10 +26,13 @@ EMULATOR: Final = "STORAGE_EMULATOR_HOST"
 
 
 def open_bucket(
-    settings: GcsSettings, clock: Clock, environment: Mapping[str, str] = os.environ
+    settings: GcsSettings,
+    clock: Clock,
+    http: HttpClient | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> GcsBucket:
-    """The bucket alone. Raises AddressUnusable, CredentialsUnusable. Makes no request."""
-    http = HttpClient(calls_at_once=settings.calls_at_once)
+    """The bucket alone. Raises StoreUnusable. Makes no request."""
+    http = http or HttpClient(calls_at_once=settings.calls_at_once)
     emulator = environment.get(EMULATOR, "")
     given = _given(settings)
     is_asked = given is not None or not emulator
@@ -47,10 +49,13 @@ def _given(settings: GcsSettings) -> Credentials | None:
 
 
 def open_gcs(
-    settings: GcsSettings, clock: Clock, environment: Mapping[str, str] = os.environ
+    settings: GcsSettings,
+    clock: Clock,
+    http: HttpClient | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> ObjectStoreDriver:
-    """The driver. Raises AddressUnusable, CredentialsUnusable. Makes no request."""
-    bucket = open_bucket(settings, clock, environment)
+    """The driver. Raises StoreUnusable. Makes no request."""
+    bucket = open_bucket(settings, clock, http, environment)
     return ObjectStoreDriver(
         bucket,
         clock,

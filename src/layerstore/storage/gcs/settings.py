@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from layerstore.storage.gcs.credentials import Credentials
+from layerstore.storage.gcs.keyfiles import Credentials
 
 MIB: Final = 1024 * 1024
 CHUNK_STEP: Final = 256 * 1024
