@@ -26,6 +26,8 @@ REFUSED = {
     + "http: {tls: {letsencrypt: {cachefile: f, email: e, hosts: [h], directoryurl: d}}}",
     "http.tls.minimumtls": STORED + "http: {tls: {minimumtls: tls1.0}}",
     "http.tls.clientauth": STORED + "http: {tls: {clientauth: request-client-cert}}",
+    "http.workers": STORED + "http: {workers: 100000}",
+    "http.headers.Content-Length": STORED + "http: {headers: {Content-Length: ['5']}}",
     "http.addr": STORED + "http: {addr: '127.0.0.1:99999'}",
     "version": "version: 0.2\n" + STORED,
 }
@@ -46,6 +48,13 @@ def test_the_start_is_refused_in_one_line_that_names_the_key(key: str, tmp_path:
     assert ended.stdout == ""
     (line,) = ended.stderr.splitlines()
     assert f"{key}" in line
+
+
+def test_a_file_where_the_folder_should_be_is_told_as_one(tmp_path: Path) -> None:
+    root = tmp_path / "config.yml"
+    ended = serve(tmp_path, f"storage: {{filesystem: {{rootdirectory: '{root}'}}}}\n")
+    assert ended.returncode == 2
+    assert f"storage.filesystem.rootdirectory: {root} is no folder" in ended.stderr
 
 
 def test_steps_of_the_registry_that_are_disabled_are_left_out(tmp_path: Path) -> None:

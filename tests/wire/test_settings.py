@@ -77,6 +77,30 @@ async def test_http_headers(tmp_path: Path) -> None:
         assert (await server.ask("/v2/")).headers["x-content-type-options"] == "nosniff"
 
 
+async def test_http_headers_add_to_what_is_said_anyway_and_replace_none_of_it(
+    tmp_path: Path,
+) -> None:
+    """As the original's: what an answer says of itself stands above the configuration."""
+    headers = "{Cache-Control: [no-store], Location: [/x], X-Own: [a, b]}"
+    async with served(f"\nhttp: {{headers: {headers}}}", tmp_path) as server:
+        await push_blob(server, LAYER)
+        wire = SocketWire(f"127.0.0.1:{server.port}")
+        base, begun, blob = [
+            await asyncio.to_thread(wire.ask, method, target)
+            for method, target in (
+                ("GET", "/v2/"),
+                ("POST", "/v2/a/b/blobs/uploads/"),
+                ("GET", f"/v2/a/b/blobs/{digest_of(LAYER)}"),
+            )
+        ]
+    assert base.every("cache-control") == ["no-store"]
+    assert base.every("x-own") == ["a", "b"]
+    assert [one.partition("?")[0][:20] for one in begun.every("location")] == [
+        "/v2/a/b/blobs/upload"
+    ]
+    assert blob.every("cache-control") == ["max-age=31536000"]
+
+
 async def test_http_prefix(tmp_path: Path) -> None:
     async with served("\nhttp: {prefix: /team/}", tmp_path) as server:
         assert (await server.ask("/team/v2/")).status == 200

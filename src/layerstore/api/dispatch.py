@@ -119,13 +119,18 @@ class Api:
             response = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - the one place where failures become answers
             response = self._refusal(error, request)
-        response.headers += self._standing_headers
+        self._add_standing_headers(response)
         return response
+
+    def _add_standing_headers(self, response: Response) -> None:
+        """What every answer says; of what it says itself, nothing is replaced or doubled."""
+        said = {name for name, _ in response.headers}
+        response.headers += [pair for pair in self._standing_headers if pair[0] not in said]
 
     def refuse(self, error: RegistryError) -> Response:
         """The answer to what never became a request."""
         response = errors.answer(error)
-        response.headers += self._standing_headers
+        self._add_standing_headers(response)
         return response
 
     async def _answer(self, request: Request) -> Response:

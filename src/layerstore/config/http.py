@@ -6,6 +6,9 @@ from msgspec import field
 
 from layerstore.config.section import Count, Duration, Headers, Secret, Section
 
+WORKERS_MAX = 256
+"""Processes that answer requests, at most."""
+
 ClientAuth = Literal[
     "",
     "request-client-cert",

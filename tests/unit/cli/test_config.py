@@ -9,6 +9,9 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from layerstore.cli.config import app
+from layerstore.cli.workers import slots_for
+from layerstore.config.http import WORKERS_MAX
+from layerstore.telemetry.page import SLOTS_MAX
 
 GOOD = "version: 0.1\nstorage: {filesystem: {rootdirectory: /data}}\nhttp: {secret: hunter2}\n"
 
@@ -125,3 +128,7 @@ def test_programs_get_what_is_wrong_as_json(file: Path) -> None:
     refused = run("check", "--json", file)
     assert refused.exit_code == 2
     assert json.loads(refused.stdout)["servable"] is False
+
+
+def test_as_many_workers_as_may_be_asked_for_have_their_places() -> None:
+    assert slots_for(WORKERS_MAX) <= SLOTS_MAX
