@@ -129,21 +129,26 @@ async def push_image_only(repository: Repository) -> None:
     await repository.manifests.put(IMAGE, None, tags=[LATEST])
 
 
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """A folder in memory, where that is possible: what syncs do is no matter here."""
+    with TemporaryDirectory(dir=MEMORY_DISK if MEMORY_DISK.is_dir() else None) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def filled_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled_root() -> Iterator[Path]:
     """A folder that was filled once, to be copied."""
-    root = tmp_path_factory.mktemp("filled") / "root"
-    with closing(FilesystemDriver(root, SystemClock())) as driver:
-        asyncio.run(Tree(driver, root).fill())
-    return root
+    with quick_folder() as folder, closing(FilesystemDriver(folder, SystemClock())) as driver:
+        asyncio.run(Tree(driver, folder).fill())
+        yield folder
 
 
 @pytest.fixture
 def folder_tree(filled_root: Path) -> Iterator[Tree]:
-    """A whole storage in a folder, in memory where that is possible: what syncs do is no matter."""
-    place = MEMORY_DISK if MEMORY_DISK.is_dir() else None
-    with TemporaryDirectory(dir=place) as folder:
-        root = shutil.copytree(filled_root, Path(folder) / "root")
+    """A whole storage in a folder."""
+    with quick_folder() as folder:
+        root = shutil.copytree(filled_root, folder / "root")
         with closing(FilesystemDriver(root, SystemClock())) as driver:
             yield Tree(driver, root)
 
