@@ -29,7 +29,7 @@ from layerstore.web.files import HeldFiles
 from layerstore.web.forwarded import HOST, Trusted, nobody, origin
 from layerstore.web.incoming import IncomingBody, Receive
 from layerstore.web.message import BodyBroken, Request, Response
-from layerstore.web.outgoing import ClientLeft, Outgoing, Send, close, prepare
+from layerstore.web.outgoing import ClientLeft, LongStreams, Outgoing, Send, close, prepare
 
 DRAINING_RETRY_S: Final = 1
 """Seconds after which a client that meets a server on its way out may meet another."""
@@ -97,6 +97,7 @@ class Edge:
         self._unwell = unwell
         self._trusted = trusted
         self._files = HeldFiles()
+        self._streams = LongStreams()
         self._running: set[asyncio.Task[object]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -213,12 +214,12 @@ class Edge:
         closing = last and scope["http_version"] != "2"
         try:
             _stand(response, request, closing)
-            return await prepare(response, request.method, self._files)
+            return await prepare(response, request.method, self._files, self._streams)
         except Exception as error:  # noqa: BLE001  # nothing is sent yet: tell it as an answer
             await close(response)
             refusal = self._refusal(error, request)
             _stand(refusal, request, closing)
-            return await prepare(refusal, request.method, self._files)
+            return await prepare(refusal, request.method, self._files, self._streams)
 
     def _exchange(
         self,

@@ -6,18 +6,34 @@ First `prepare`, which may fail and has sent nothing: then another answer takes 
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from layerstore.oci.errors import Unavailable
 from layerstore.web.files import INLINE_BYTES_MAX, HeldFiles, read_checked
 from layerstore.web.incoming import Receive
 from layerstore.web.message import FileBody, Response, StreamBody
 
 HEADER_NAMES_KEPT: Final = 128
 """Names of headers that were found to be such."""
+
+READER_STALL_S: Final = 120.0
+"""Seconds that a client may take nothing of a stream; the same as on its socket (`sockets.py`)."""
+
+READER_RATE_MIN: Final = 1024
+"""Bytes a second that a client has to take of a stream, where a piece of it takes longer."""
+
+LONG_STREAM_BYTES: Final = 1024 * 1024
+"""A stream that has more of them may be held up by a slow reader with some MiB of it in memory."""
+
+LONG_STREAMS_MAX: Final = 256
+"""Long streams that are on their way at the same time."""
+
+LONG_STREAMS_RETRY_S: Final = 5
+"""Seconds after which a client may ask again for one that was too many."""
 
 _BODILESS: Final = frozenset({204, 304})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -37,6 +53,30 @@ class StreamBroken(Exception):
 
 class ClientLeft(Exception):
     """Nobody reads the rest of an answer."""
+
+
+class LongStreams:
+    """Counts the long streams that are on their way from this process."""
+
+    def __init__(self, limit: int = LONG_STREAMS_MAX) -> None:
+        self._limit = limit
+        self._under_way = 0
+
+    @contextmanager
+    def one_more(self, size: int) -> Iterator[None]:
+        """One of so many bytes is on its way within the block. Raises Unavailable."""
+        if size <= LONG_STREAM_BYTES:
+            yield
+            return
+        if self._under_way >= self._limit:
+            raise Unavailable(
+                message="too many transfers at the same time", retry_after=LONG_STREAMS_RETRY_S
+            )
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
 
 class _SentFile(NamedTuple):
@@ -83,24 +123,35 @@ class Outgoing:
                     await asyncio.sleep(0)  # nothing else lets the watch look once nobody reads
                     if has_left():
                         raise ClientLeft
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    await _send_piece(piece, send)
                     self.sent += len(piece)
         finally:
             await _close(stream.rest)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def prepare(response: Response, method: str, files: HeldFiles) -> Outgoing:
+async def _send_piece(piece: bytes, send: Send) -> None:
+    """Raises ClientLeft when the client takes too long for it."""
+    try:
+        async with asyncio.timeout(max(READER_STALL_S, len(piece) / READER_RATE_MIN)):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except TimeoutError:
+        raise ClientLeft from None
+
+
+async def prepare(
+    response: Response, method: str, files: HeldFiles, streams: LongStreams
+) -> Outgoing:
     """Everything that can fail before the answer begins.
 
-    Raises AnswerInvalid, BlobUnknown when a file is gone, and whatever a stream's first piece
-    raises.
+    Raises AnswerInvalid, BlobUnknown when a file is gone, Unavailable when there are too many long
+    streams, and whatever a stream's first piece raises.
     """
     headers, body = _headers(response), response.body
     if method == "HEAD" or response.status in _BODILESS:
         await _give_up(body)
         return Outgoing(response, headers, b"")
-    ready = body if isinstance(body, bytes) else await _body(body, files)
+    ready = body if isinstance(body, bytes) else await _body(body, files, streams)
     return Outgoing(response, headers, ready)
 
 
@@ -109,14 +160,16 @@ async def close(response: Response) -> None:
     await _give_up(response.body)
 
 
-async def _body(body: FileBody | StreamBody, files: HeldFiles) -> bytes | _SentFile | _SentStream:
+async def _body(
+    body: FileBody | StreamBody, files: HeldFiles, streams: LongStreams
+) -> bytes | _SentFile | _SentStream:
     match body:
         case FileBody(size=size) as file if size <= INLINE_BYTES_MAX:
             return read_checked(file)
         case FileBody() as file:
             return _SentFile(files.path_for(file))
         case StreamBody(chunks, size):
-            pieces = _promised(chunks, size)
+            pieces = _promised(chunks, size, streams)
             return _SentStream(await anext(pieces, b""), pieces)
 
 
@@ -147,21 +200,24 @@ def _check_values(headers: Sequence[tuple[str, str]]) -> None:
             raise AnswerInvalid(f"header {name!r}: {value!r}")
 
 
-async def _promised(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+async def _promised(
+    chunks: AsyncIterator[bytes], size: int, streams: LongStreams
+) -> AsyncIterator[bytes]:
     """The pieces, each once the next one is there: no client has all when the end was a failure."""
     left, held = size, b""
     try:
-        async for piece in chunks:
-            left -= len(piece)
-            if left < 0:
-                raise StreamBroken(f"more than the {size} bytes promised")
+        with streams.one_more(size):
+            async for piece in chunks:
+                left -= len(piece)
+                if left < 0:
+                    raise StreamBroken(f"more than the {size} bytes promised")
+                if held:
+                    yield held
+                held = piece
+            if left:
+                raise StreamBroken(f"{size - left} bytes of the {size} promised")
             if held:
                 yield held
-            held = piece
-        if left:
-            raise StreamBroken(f"{size - left} bytes of the {size} promised")
-        if held:
-            yield held
     finally:
         await _close(chunks)
 
