@@ -1,14 +1,11 @@
 #!/bin/sh
-# What stands after the image's name: a configuration, a command of the registry, or any program.
+# What stands after the image's name: a configuration, a program of the image, or else a command of the registry.
 set -eu
-case "${1:-}" in
-    *.yml | *.yaml) set -- serve "$@" ;;
+case "${1:--}" in
+    *.yml | *.yaml) exec registry serve "$@" ;;
+    -*) exec registry "$@" ;;
 esac
-case "${1:-help}" in
-    config | garbage-collect | health | help | history | manifest | repository | serve | tag | -*)
-        exec registry "$@"
-        ;;
-    *)
-        exec "$@"
-        ;;
-esac
+if which "$1" >/dev/null; then
+    exec "$@"
+fi
+exec registry "$@"
