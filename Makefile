@@ -1,6 +1,6 @@
 # Two commands matter: "make serve" and "make test". Each sets up all that it needs.
 .DEFAULT_GOAL := help
-.PHONY: help serve setup check format test programs image bench test-large faults faults-report fuzz-long conformance-report constraints clean
+.PHONY: help serve setup check format test programs image bench test-large faults faults-report fuzz-long fuzz-guided conformance-report constraints clean
 
 bin := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
@@ -42,6 +42,10 @@ faults: setup programs ## crashes, kills, faults, attacks and bad input in their
 
 fuzz-long: setup ## every parser under a million inputs near good ones, counted
 	LAYERSTORE_LONG=1 LAYERSTORE_FUZZ_CASES=50000 $(bin)/pytest tests/fuzz $(ARGS)
+
+fuzz-guided: setup ## one parser, TARGET=manifests, under inputs that reach ever more of its code
+	$(bin)/pip install -q -c constraints.txt -e '.[fuzz]'
+	$(bin)/python -m tests.fuzz.guided $(TARGET) $(or $(ARGS),-max_total_time=60)
 
 faults-report: setup ## put what `make faults` counted last into docs/reliability.md
 	$(bin)/python -m tests.faults.report
