@@ -1,6 +1,6 @@
 # Two commands matter: "make serve" and "make test". Each sets up all that it needs.
 .DEFAULT_GOAL := help
-.PHONY: help serve setup check format test programs image bench test-large faults faults-report fuzz-long fuzz-guided conformance-report constraints clean
+.PHONY: help serve setup check format test test-s3 test-s3-large programs image bench test-large faults faults-report fuzz-long fuzz-guided conformance-report constraints clean
 
 bin := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
@@ -31,6 +31,14 @@ programs: setup ## install the programs that the tests run beside Layerstore
 
 test: setup programs ## set everything up and run all tests
 	$(bin)/pytest --ignore tests/large $(ARGS)
+	LAYERSTORE_CLIENTS_AGAINST=s3 $(bin)/pytest $(addprefix tests/clients/test_,crane.py oras.py broken_uploads.py)
+
+test-s3: setup programs ## clients against two instances on S3, killed and crowded
+	LAYERSTORE_LONG=1 $(bin)/pytest tests/contract/test_s3.py tests/object_storage -s $(ARGS)
+	LAYERSTORE_CLIENTS_AGAINST=s3 $(bin)/pytest tests/clients --ignore tests/clients/test_many_clients.py $(ARGS)
+
+test-s3-large: setup programs ## a layer of 20 GiB through S3
+	LAYERSTORE_LARGE=1 $(bin)/pytest tests/object_storage/test_large_layer.py -s $(ARGS)
 
 test-large: setup programs ## blobs of 6 GiB through crane and Docker, two hundred clients for a minute
 	LAYERSTORE_LONG=1 $(bin)/pytest tests/large tests/clients/test_many_clients.py -s $(ARGS)

@@ -1,7 +1,8 @@
 """What the tests with real programs share: content, a server, a home for each client.
 
 Imported by the conftest of every folder that uses it. LAYERSTORE_CLIENTS_AGAINST=original lets the
-same tests run against Debian's docker-registry, which tells a fault of ours from one of a client.
+same tests run against Debian's docker-registry, which tells a fault of ours from one of a client;
+with `s3` they run against two instances of ours on one bucket.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pytest
 
 from tests.clients.content import Contents, NoPackages, make_contents
 from tests.daemons import docker_daemon
+from tests.instances import instances
 from tests.processes import short_folder, tail
 from tests.programs.catalogue import PROGRAMS
 from tests.programs.finding import programs_are_required, version
@@ -40,10 +42,16 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> Contents:
 @contextmanager
 def serving(root: Path) -> Iterator[Server]:
     """The server under test, on the storage folder `root`."""
-    is_original = os.environ.get(AGAINST_VARIABLE) == "original"
-    starting = original_server(root) if is_original else layerstore_server(root)
-    with starting as running:
-        yield running
+    match os.environ.get(AGAINST_VARIABLE):
+        case "original":
+            with original_server(root) as running:
+                yield running
+        case "s3":
+            with instances(root) as several:
+                yield several.front
+        case _:
+            with layerstore_server(root) as running:
+                yield running
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.clients.content import Content
 from tests.clients.layout import MANIFEST_TYPES, READ_BYTES, unpacked_stream_digest
@@ -108,9 +109,26 @@ class RegistryReader:
             accept = {"Accept": ", ".join(MANIFEST_TYPES)}
             connection.request(method, f"/v2/{self.repository}/{path}", headers=accept)
             with connection.getresponse() as response:
-                yield response
+                if response.status == 307:
+                    with _fetched(response.headers["Location"]) as elsewhere:
+                        yield elsewhere
+                else:
+                    yield response
         finally:
             connection.close()
+
+
+@contextmanager
+def _fetched(url: str) -> Iterator[http.client.HTTPResponse]:
+    """What is at the address where the registry sends its clients."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}")
+        with connection.getresponse() as response:
+            yield response
+    finally:
+        connection.close()
 
 
 def _headers(response: http.client.HTTPResponse) -> dict[str, str]:
