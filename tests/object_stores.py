@@ -6,12 +6,25 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 from layerstore.clock import SystemClock
+from layerstore.storage.azure.address import (
+    EMULATED_ACCOUNT,
+    EMULATED_KEY,
+    Account,
+    Address,
+    Query,
+    account_of,
+)
+from layerstore.storage.azure.answers import page_of
+from layerstore.storage.azure.authority import Asked, ByKey
+from layerstore.storage.azure.settings import AzureSettings
+from layerstore.storage.azure.signature import VERSION, SharedKey
 from layerstore.storage.gcs.settings import GcsSettings
-from layerstore.storage.objects.http import HttpClient
+from layerstore.storage.objects.http import Answer, HttpClient
 from layerstore.storage.s3.address import Place
 from layerstore.storage.s3.opened import open_bucket
 from layerstore.storage.s3.settings import MIB, S3Settings
@@ -118,3 +131,64 @@ def gcs_server(folder: Path) -> Iterator[GcsServer]:
     ]
     with running(command, log=folder / "gcs.log", ready=lambda: accepts(port)) as process:
         yield GcsServer(endpoint, process)
+
+
+@dataclass(frozen=True)
+class AzureServer:
+    """A running server of Azure Blob Storage with one container in it."""
+
+    url: str
+    process: Process
+
+    @property
+    def account(self) -> Account:
+        return account_of(EMULATED_ACCOUNT, EMULATED_KEY, "", self.url)
+
+    def settings(self, **more: Any) -> AzureSettings:
+        """For a driver of our own, with blocks of 5 MiB unless told otherwise."""
+        return AzureSettings(self.account, BUCKET, **{"part_bytes": 5 * MIB, **more})
+
+    def parameters(self, **more: Any) -> dict[str, Any]:
+        """As they stand under `storage.azure` in a configuration file."""
+        return {
+            "accountname": EMULATED_ACCOUNT,
+            "accountkey": EMULATED_KEY,
+            "serviceurl": self.url,
+            "container": BUCKET,
+            **more,
+        }
+
+    async def keys(self) -> list[str]:
+        """Of all blobs, those of which there are only blocks among them."""
+        query = [("restype", "container"), ("comp", "list"), ("include", "uncommittedblobs")]
+        answer = await _asked(self.url, "GET", query)
+        return [item.key for item in page_of(answer.content).objects]
+
+
+@contextmanager
+def azure_server(folder: Path) -> Iterator[AzureServer]:
+    """Azurite, which keeps blobs in its memory. `folder` is for its log."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/{EMULATED_ACCOUNT}"
+    command: list[str | Path] = [
+        *(need("azurite-blob"), "--blobHost", "127.0.0.1", "--blobPort", str(port)),
+        *("--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"),
+    ]
+    with running(command, log=folder / "azurite.log", ready=lambda: accepts(port)) as process:
+        made = asyncio.run(_asked(url, "PUT", [("restype", "container")]))
+        assert made.status == 201, made
+        yield AzureServer(url, process)
+
+
+async def _asked(url: str, method: str, query: Query) -> Answer:
+    """What the container's own address answers to the account."""
+    address = Address(EMULATED_ACCOUNT, url, BUCKET)
+    authority = ByKey(address, SharedKey.of(EMULATED_ACCOUNT, EMULATED_KEY))
+    date = format_datetime(SystemClock().now(), usegmt=True)
+    headers = {"x-ms-date": date, "x-ms-version": VERSION}
+    text, sent = await authority.sent(Asked(method, address.path(), query, headers))
+    http = HttpClient()
+    try:
+        return await http.ask(method, address.url(address.path(), text), sent)
+    finally:
+        await http.close()

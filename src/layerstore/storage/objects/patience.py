@@ -40,7 +40,16 @@ class Trouble(Exception):
 class Patience:
     """Retries and breaker of one process for one store."""
 
-    def __init__(self, name: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        attempts_max: int = ATTEMPTS_MAX,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        """`attempts_max` is how often one call is tried, at least once."""
+        self._attempts_max = attempts_max
+        self._first_pause_s = first_pause_s
         self._name = name
         self._clock = clock
         self._failures = 0
@@ -49,13 +58,13 @@ class Patience:
     async def call(self, key: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """What the attempt returns. Raises StorageUnavailable when trouble does not pass."""
         until = self._clock.monotonic() + CALL_S
-        for turn in range(ATTEMPTS_MAX):
+        for turn in range(self._attempts_max):
             self.check(key)
             try:
                 result = await attempt()
             except Trouble as trouble:
                 is_last = self._clock.monotonic() >= until
-                await self.failed(key, trouble, ATTEMPTS_MAX if is_last else turn)
+                await self.failed(key, trouble, self._attempts_max if is_last else turn)
             else:
                 self.answered()
                 return result
@@ -81,12 +90,12 @@ class Patience:
         self._failures += 1
         if self._failures >= FAILURES_MAX:
             self._asked_again_at = self._clock.monotonic() + OPEN_S
-        if turn + 1 >= ATTEMPTS_MAX:
+        if turn + 1 >= self._attempts_max:
             raise self._unavailable(key, trouble.reason) from trouble
         await self._clock.sleep(self._pause(turn))
 
     def _pause(self, turn: int) -> float:
-        longest = min(PAUSE_MAX_S, FIRST_PAUSE_S * float(2**turn))
+        longest = min(PAUSE_MAX_S, self._first_pause_s * float(2**turn))
         return longest * (0.5 + self._clock.jitter() / 2)
 
     def _unavailable(self, key: str, reason: str) -> StorageUnavailable:
