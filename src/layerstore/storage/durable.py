@@ -127,8 +127,11 @@ class Disk:
             self._settle_absence(path)
             return
         with there as file:
-            if stat.S_ISDIR(os.fstat(file).st_mode):
+            kind = os.fstat(file).st_mode
+            if stat.S_ISDIR(kind):
                 self.settle(path, file)
+            elif not stat.S_ISREG(kind):  # a pipe, say, which holds no bytes
+                self._settle_absence(path)
             elif not self._settled_files.has(path, _identity(file)):
                 os.fsync(file)
                 with self._tree.folder(parent(path)) as folder:
