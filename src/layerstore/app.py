@@ -31,9 +31,9 @@ from layerstore.auth.token import TokenAuthority, TokenSettings
 from layerstore.clock import Clock
 from layerstore.config import Config, ConfigError
 from layerstore.config.auth import Token
-from layerstore.config.drivers import S3, StorageMiddleware
+from layerstore.config.drivers import S3, Azure, StorageMiddleware
 from layerstore.config.health import HttpHealth, TcpHealth
-from layerstore.config.stores import gcs_settings
+from layerstore.config.stores import azure_settings, gcs_settings
 from layerstore.debug.checks import (
     TIMEOUT_DEFAULT_S,
     FileCheck,
@@ -344,6 +344,8 @@ def _driver(config: Config, clock: Clock) -> StorageDriver:
             return _s3_driver(storage.s3, clock, worker_count(config))
         case "gcs" if storage.gcs is not None:
             return _gcs_driver(gcs_settings(storage.gcs, worker_count(config)), clock)
+        case "azure" if storage.azure is not None:
+            return _azure_driver(storage.azure, clock, worker_count(config))
         case other:
             raise ConfigError(f"storage.{other}: nothing is stored there")
 
@@ -396,6 +398,15 @@ def _gcs_driver(settings: GcsSettings, clock: Clock) -> ObjectStoreDriver:
         return open_gcs(settings, clock)
     except StoreUnusable as error:
         raise ConfigError(f"storage.gcs: {error}") from error
+
+
+def _azure_driver(azure: Azure, clock: Clock, workers: int) -> ObjectStoreDriver:
+    from layerstore.storage.azure.opened import open_azure  # as above
+
+    try:
+        return open_azure(azure_settings(azure, workers), clock)
+    except StoreUnusable as error:
+        raise ConfigError(f"storage.azure: {error}") from error
 
 
 def _new_objects(s3: S3) -> NewObjects:

@@ -9,9 +9,11 @@ from msgspec import structs
 from layerstore.auth.access import AuthorityUnusable
 from layerstore.auth.jws import ALGORITHMS
 from layerstore.auth.policies import checked_rules
-from layerstore.config.drivers import S3, Gcs, GcsCredentials
+from layerstore.config.drivers import S3, Azure, Gcs, GcsCredentials
 from layerstore.config.http import WORKERS_MAX, Http
+from layerstore.config.stores import azure_settings
 from layerstore.config.tree import Config
+from layerstore.storage.azure.settings import BLOCK_BYTES_MAX, BLOCK_BYTES_MIN
 from layerstore.storage.gcs.address import endpoint_of
 from layerstore.storage.gcs.settings import CALLS_AT_ONCE_MIN, CHUNK_STEP
 from layerstore.storage.objects.sizes import PART_BYTES_MAX, PART_BYTES_MIN
@@ -43,6 +45,8 @@ def _storage(config: Config) -> Iterator[str]:
         yield from _s3(config.storage.s3)
     if config.storage.gcs is not None:
         yield from _gcs(config.storage.gcs)
+    if config.storage.azure is not None:
+        yield from _azure(config.storage.azure)
 
 
 def _s3(s3: S3) -> Iterator[str]:
@@ -88,6 +92,31 @@ def _gcs(gcs: Gcs) -> Iterator[str]:
         endpoint_of(gcs.endpoint)
     except StoreUnusable as error:
         yield f"storage.gcs.endpoint: {error}"
+
+
+def _azure(azure: Azure) -> Iterator[str]:
+    yield from _needed("storage.azure", container=azure.container)
+    credentials = azure.credentials
+    match credentials.type:
+        case "client_secret":
+            yield from _needed(
+                "storage.azure.credentials",
+                clientid=credentials.clientid,
+                tenantid=credentials.tenantid,
+                secret=credentials.secret,
+            )
+        case "shared_key" | "" if not azure.connectionstring:
+            yield from _needed("storage.azure", accountkey=azure.accountkey)
+    if not BLOCK_BYTES_MIN <= azure.chunksize <= BLOCK_BYTES_MAX:
+        yield f"storage.azure.chunksize: {azure.chunksize} is not between 1 MiB and 4000 MiB"
+    if azure.max_retries < 0:
+        yield "storage.azure.max_retries: a number from 0 on is needed"
+    if azure.retry_delay < 0:
+        yield "storage.azure.retry_delay: a time from 0 on is needed"
+    try:
+        azure_settings(azure, workers=1)
+    except StoreUnusable as error:
+        yield f"storage.azure: {error}"
 
 
 def _auth(config: Config) -> Iterator[str]:
@@ -292,6 +321,17 @@ NO_EFFECT: Final = {
 
 The start tells them, and `docs/configuration.md` does.
 """
+
+_ACCOUNT: Final = "part of the account's file, which nothing here depends on"
+
+NOT_NEEDED: Final = {
+    f"storage.gcs.credentials.{key}": _ACCOUNT
+    for key in (
+        *("project_id", "client_id", "auth_uri"),
+        *("auth_provider_x509_cert_url", "client_x509_cert_url"),
+    )
+}
+"""Keys that stand there because a document of others has them. Only the documentation tells."""
 
 _NOTICES: Final = {
     "loglevel": "the former name of log.level, which counts if both are set",

@@ -201,7 +201,7 @@ class Azure(Section, frozen=True):
     """How to log in otherwise."""
 
     connectionstring: Secret = ""
-    """Account, key and endpoint in one."""
+    """Account, key or shared access signature, and endpoint in one; counts before the others."""
 
     realm: str = "core.windows.net"
     """Domain of the cloud."""
@@ -220,6 +220,12 @@ class Azure(Section, frozen=True):
 
     skipverify: bool = False
     """Whether the store's certificate goes unchecked."""
+
+    chunksize: int = 10 * MIB
+    """Ours: Bytes of a block, 1 MiB to 4000 MiB."""
+
+    buffers: Positive = 192 * MIB
+    """Ours: Bytes of buffers for blocks, of all workers together."""
 
 
 class MiddlewareOptions(Section, frozen=True):

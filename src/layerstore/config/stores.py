@@ -1,7 +1,9 @@
 """What the drivers for Google Cloud Storage and Azure are made of, out of their sections."""
 
 from layerstore import __version__
-from layerstore.config.drivers import Gcs, GcsCredentials
+from layerstore.config.drivers import Azure, Gcs, GcsCredentials
+from layerstore.storage.azure.address import account_of
+from layerstore.storage.azure.settings import AzureSettings
 from layerstore.storage.gcs.keyfiles import Credentials
 from layerstore.storage.gcs.settings import GcsSettings
 
@@ -33,4 +35,30 @@ def _credentials(given: GcsCredentials) -> Credentials | None:
         client_email=given.client_email,
         token_uri=given.token_uri,
         universe_domain=given.universe_domain,
+    )
+
+
+def azure_settings(azure: Azure, workers: int) -> AzureSettings:
+    """For one of so many processes. Raises StoreUnusable."""
+    credentials = azure.credentials
+    return AzureSettings(
+        account=account_of(
+            azure.accountname,
+            azure.accountkey,
+            azure.realm,
+            azure.serviceurl,
+            azure.connectionstring,
+        ),
+        container=azure.container,
+        kind=credentials.type or "shared_key",
+        client=credentials.clientid,
+        tenant=credentials.tenantid,
+        secret=credentials.secret,
+        root=azure.rootdirectory,
+        verify=not azure.skipverify,
+        retries_max=azure.max_retries,
+        first_pause_s=azure.retry_delay,
+        buffers=azure.buffers // workers,
+        part_bytes=azure.chunksize,
+        user_agent=USER_AGENT,
     )

@@ -52,6 +52,30 @@ def test_the_smallest_configuration_can_be_served() -> None:
             "http.tls.clientauth: without clientcas",
         ),
         ("storage: {gcs: {}}", "storage.gcs.bucket"),
+        ("storage: {azure: {accountname: a, accountkey: aaaa}}", "storage.azure.container"),
+        ("storage: {azure: {container: c, accountname: a}}", "storage.azure.accountkey"),
+        ("storage: {azure: {container: c, accountkey: aaaa}}", "storage.azure: accountname"),
+        (
+            "storage: {azure: {container: c, connectionstring: BlobEndpoint=https://b}}",
+            "storage.azure: connectionstring: neither AccountKey",
+        ),
+        (
+            "storage: {azure: {container: c, accountname: a,"
+            " credentials: {type: client_secret, tenantid: t, secret: s}}}",
+            "storage.azure.credentials.clientid",
+        ),
+        (
+            "storage: {azure: {container: c, accountname: a, accountkey: b, chunksize: 1}}",
+            "storage.azure.chunksize",
+        ),
+        (
+            "storage: {azure: {container: c, accountname: a, accountkey: b, max_retries: -1}}",
+            "storage.azure.max_retries",
+        ),
+        (
+            "storage: {azure: {container: c, accountname: a, accountkey: b, serviceurl: x}}",
+            "storage.azure: the URL of the store",
+        ),
         ("storage: {gcs: {bucket: b, chunksize: 1000}}", "storage.gcs.chunksize"),
         ("storage: {gcs: {bucket: b, maxconcurrency: 24}}", "storage.gcs.maxconcurrency"),
         ("storage: {gcs: {bucket: b, endpoint: 'ftp://x'}}", "storage.gcs.endpoint"),

@@ -6,8 +6,9 @@ from typing import Final, Literal
 from layerstore.storage.azure.address import Account
 
 MIB: Final = 1024 * 1024
-PART_BYTES: Final = 10 * MIB
-"""Bytes of a block; the store takes 50,000 of them, of up to 4000 MiB."""
+BLOCK_BYTES_MIN: Final = MIB
+BLOCK_BYTES_MAX: Final = 4000 * MIB
+"""Bytes of a block; the store takes 50,000 of them."""
 
 WHOLE_COPY_BYTES_MAX: Final = 256 * MIB
 """Bytes of a blob that the store copies in one request."""
@@ -36,7 +37,7 @@ class AzureSettings:
     retries_max: int = 5
     first_pause_s: float = 0.1
     buffers: int = 192 * MIB
-    part_bytes: int = PART_BYTES
+    part_bytes: int = 10 * MIB
     whole_copy_bytes_max: int = WHOLE_COPY_BYTES_MAX
     copied_part_bytes: int = COPIED_PART_BYTES
     user_agent: str = "layerstore"
