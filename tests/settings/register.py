@@ -55,6 +55,22 @@ TESTS: Mapping[str, str] = {
     f"{SETTINGS}test_middleware.py::test_cloudfront_gets_urls_that_are_signed_and_end": """
         middleware.storage[].options.baseurl middleware.storage[].options.privatekey
         middleware.storage[].options.keypairid middleware.storage[].options.duration""",
+    f"{SETTINGS}test_gcs.py::test_where_a_file_is_written": """
+        storage.gcs.bucket storage.gcs.rootdirectory storage.gcs.endpoint
+        storage.gcs.credentials.universe_domain""",
+    f"{SETTINGS}test_gcs.py::test_the_account_is_the_one_of_the_credentials": """
+        storage.gcs.credentials.private_key_id storage.gcs.credentials.client_email
+        storage.gcs.credentials.token_uri""",
+    f"{SETTINGS}test_gcs.py::test_the_private_key_signs_where_clients_are_sent": """
+        storage.gcs.credentials.private_key""",
+    f"{SETTINGS}test_gcs.py::test_a_keyfile_says_what_credentials_would": "storage.gcs.keyfile",
+    f"{SETTINGS}test_gcs.py::test_credentials_of_a_type_that_is_none_are_refused": """
+        storage.gcs.credentials.type""",
+    f"{SETTINGS}test_gcs.py::test_maxconcurrency_bounds_the_calls_of_a_client": """
+        storage.gcs.maxconcurrency""",
+    f"{SETTINGS}test_gcs.py::test_chunksize_is_that_of_a_part": "storage.gcs.chunksize",
+    f"{SETTINGS}test_gcs.py::test_buffers_bound_the_parts_that_are_sent_side_by_side": """
+        storage.gcs.buffers""",
     f"{SETTINGS}test_purging.py::test_old_uploads_go_unless_it_is_a_dry_run_or_switched_off_or_"
     "they_are_young": """
         storage.maintenance.uploadpurging.enabled storage.maintenance.uploadpurging.age

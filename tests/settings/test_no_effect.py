@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from layerstore.config.checks import NO_EFFECT, notices
+from layerstore.config.checks import NO_EFFECT, NOT_NEEDED, notices
 from layerstore.config.reference import markdown
 from tests.servers import layerstore_server
 
@@ -62,3 +62,11 @@ def test_the_documentation_gives_the_same_reason(key: str) -> None:
     assert any("**No effect:** " in line for line in rows)
     told = notices({key.replace("[]", "[2]"): "here"})
     assert told == [f"{key.replace('[]', '[2]')}: has no effect: {NO_EFFECT[key]} (here)"]
+
+
+def test_what_is_not_needed_stands_in_the_documentation_alone() -> None:
+    page = markdown().splitlines()
+    for key, reason in NOT_NEEDED.items():
+        name = key.rpartition(".")[2]
+        assert any(line.startswith(f"| `{name}` ") and reason in line for line in page), key
+        assert notices({key: "here"}) == []

@@ -13,14 +13,13 @@ STORED = "storage: {inmemory: }\n"
 
 REFUSED = {
     "proxy": STORED + "proxy: {remoteurl: 'https://registry-1.docker.io', ttl: 168h}",
-    "storage.gcs": "storage: {gcs: {bucket: b, keyfile: f}}",
-    "storage.azure": "storage: {azure: {accountname: a, container: c}}",
     "storage.swift": "storage: {swift: {container: c}}",
     "storage.oss": "storage: {oss: {bucket: b}}",
     "middleware.registry": STORED + "middleware: {registry: [{name: mine, options: {a: b}}]}",
     "middleware.repository": STORED + "middleware: {repository: [{name: mine}]}",
     "middleware.storage[0].options.ipfilteredby": STORED
-    + "middleware: {storage: [{name: cloudfront, options: {ipfilteredby: aws}}]}",
+    + "middleware: {storage: [{name: cloudfront, "
+    + "options: {baseurl: 'https://a', ipfilteredby: aws}}]}",
     "http.tls.ciphersuites": STORED + "http: {tls: {ciphersuites: [TLS_AES_128_GCM_SHA256]}}",
     "http.tls.letsencrypt": STORED
     + "http: {tls: {letsencrypt: {cachefile: f, email: e, hosts: [h], directoryurl: d}}}",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.config.checks import NO_EFFECT, refusals
+from layerstore.config.checks import NO_EFFECT, NOT_NEEDED, refusals
 from layerstore.config.decode import decode
 from layerstore.config.document import parse
 from layerstore.config.reference import keys
@@ -40,7 +40,8 @@ def functions(file: str) -> frozenset[str]:
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_has_a_test_or_a_reason(key: str) -> None:
     has_test = any(covers(written, key) for written in shown())
-    reasons = [section for section in (*NO_EFFECT, *refused_drivers()) if is_below(section, key)]
+    told = (*NO_EFFECT, *NOT_NEEDED, *refused_drivers())
+    reasons = [section for section in told if is_below(section, key)]
     assert has_test or reasons, "add a test and name it in tests/settings/register.py"
     assert not (has_test and reasons), "a test shows an effect where none is told of"
 

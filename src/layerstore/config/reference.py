@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from msgspec import NODEFAULT, inspect
 
-from layerstore.config.checks import NO_EFFECT
+from layerstore.config.checks import NO_EFFECT, NOT_NEEDED
 from layerstore.config.durations import format_duration
 from layerstore.config.section import Section
 from layerstore.config.shape import Kind, is_marked, plain, section_of, struct_of
@@ -160,7 +160,7 @@ def _told(text: str, path: str) -> str:
     for mark, words in _MARKS.items():
         if text.startswith(mark):
             text = f"{words} {text.removeprefix(mark)}"
-    reason = NO_EFFECT.get(path.removesuffix("[]"))
+    reason = (NO_EFFECT | NOT_NEEDED).get(path.removesuffix("[]"))
     return text if reason is None else f"{text} **No effect:** {reason}."
 
 
