@@ -27,7 +27,7 @@ from tests.clients.layout import OCI_CONFIG, OCI_MANIFEST, Layout
 from tests.clients.raw_upload import RawUpload, SessionState
 from tests.clients.registry_reader import Answer, RegistryReader
 from tests.faults.crash_story import Ledger
-from tests.processes import Process, accepts, family, free_port, running, wait_until
+from tests.processes import Process, family, free_port, running, tail, wait_until
 from tests.programs.tool import Tool, ToolFailed
 from tests.servers import overlay, settings
 
@@ -36,6 +36,7 @@ LAYER_TYPE: Final = "application/vnd.oci.image.layer.v1.tar"
 LAYER_BYTES_MAX: Final = 200_000
 TAGS: Final = ("one", "two", "three")
 RESUMES_MAX: Final = 5
+STARTED: Final = "Try:"
 WORK_SECONDS: Final = 180.0
 PUT_SECONDS: Final = 180.0
 """Longer than any pause: a manifest that is given up must not come under its tag later."""
@@ -80,12 +81,13 @@ class Victim:
         return f"127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start it, and wait until it listens."""
+        """Start it, and wait until all its workers have started: without any it gives up."""
+        before = self.log.stat().st_size if self.log.exists() else 0
         program = Path(sys.executable).with_name("layerstore")
         life = running(
             [program, "serve", self._configuration],
             log=self.log,
-            ready=lambda: accepts(self._port),
+            ready=lambda: self.log.exists() and STARTED in tail(self.log, before),
             environment=self._environment,
         )
         self._process = self._life.enter_context(life)

@@ -19,9 +19,9 @@ from tests.processes import short_folder, tail
 from tests.programs import need
 from tests.programs.tool import Tool
 
-STRIKES: Final = 300 if IS_LONG else 10
+STRIKES: Final = 200 if IS_LONG else 10
 PAUSE_SECONDS: Final = 60.0 if IS_LONG else 2.0
-KINDS: Final = {"a worker": 9, "a worker twice": 4, "the server": 3, "a pause": 4}
+KINDS: Final = {"a worker": 11, "a worker twice": 5, "the server": 2, "a pause": 2}
 """How often each of the strikes comes, in proportion."""
 
 
@@ -104,4 +104,4 @@ def strike(kind: str, victim: Victim, crowd: Crowd, chance: random.Random) -> No
             victim.kill()
         case "a pause":
             with victim.paused_worker(chance):
-                crowd.wait_for_time(chance.random() * 2)
+                crowd.wait_for_time(chance.random())
