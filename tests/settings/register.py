@@ -71,6 +71,22 @@ TESTS: Mapping[str, str] = {
     f"{SETTINGS}test_gcs.py::test_chunksize_is_that_of_a_part": "storage.gcs.chunksize",
     f"{SETTINGS}test_gcs.py::test_buffers_bound_the_parts_that_are_sent_side_by_side": """
         storage.gcs.buffers""",
+    f"{SETTINGS}test_azure.py::test_where_a_file_is_written": """
+        storage.azure.accountname storage.azure.container storage.azure.realm
+        storage.azure.serviceurl storage.azure.rootdirectory storage.azure.connectionstring""",
+    f"{SETTINGS}test_azure.py::test_accountkey_signs": "storage.azure.accountkey",
+    f"{SETTINGS}test_azure.py::test_an_application_of_the_credentials_asks_for_a_token": """
+        storage.azure.credentials.type storage.azure.credentials.clientid
+        storage.azure.credentials.tenantid storage.azure.credentials.secret""",
+    f"{SETTINGS}test_azure.py::test_skipverify_is_whether_certificates_go_unchecked": """
+        storage.azure.skipverify""",
+    f"{SETTINGS}test_azure.py::test_max_retries_is_how_often_a_call_is_tried_again": """
+        storage.azure.max_retries""",
+    f"{SETTINGS}test_azure.py::test_retry_delay_is_the_time_before_the_first_of_these": """
+        storage.azure.retry_delay""",
+    f"{SETTINGS}test_azure.py::test_chunksize_is_that_of_a_block": "storage.azure.chunksize",
+    f"{SETTINGS}test_azure.py::test_buffers_bound_the_blocks_that_are_sent_side_by_side": """
+        storage.azure.buffers""",
     f"{SETTINGS}test_purging.py::test_old_uploads_go_unless_it_is_a_dry_run_or_switched_off_or_"
     "they_are_young": """
         storage.maintenance.uploadpurging.enabled storage.maintenance.uploadpurging.age

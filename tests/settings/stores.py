@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from layerstore.app import open_driver
-from layerstore.clock import SystemClock
+from layerstore.clock import Clock, SystemClock
 from layerstore.config import load
 from layerstore.storage.driver import StorageDriver
 from layerstore.storage.objects.http import Answer, HttpClient
@@ -101,14 +101,19 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
 
 def opened(
-    folder: Path, driver: str, keys: Mapping[str, Any], *, fake: bool = True
+    folder: Path,
+    driver: str,
+    keys: Mapping[str, Any],
+    *,
+    fake: bool = True,
+    clock: Clock | None = None,
 ) -> StorageDriver:
     """The driver of a server of one worker with these keys below `storage.<driver>`."""
     file = folder / "config.yml"
     config = {"version": 0.1, "storage": {driver: dict(keys)}, "http": {"workers": 1}}
     file.write_text(yaml.safe_dump(config))
-    clock = FakeClock() if fake else SystemClock()
-    return open_driver(load(file, {}).config, clock)
+    chosen = clock or (FakeClock() if fake else SystemClock())
+    return open_driver(load(file, {}).config, chosen)
 
 
 async def zeros(size: int) -> AsyncIterator[bytes]:
