@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from deploy.image import debian, libraries
 from deploy.image.archive import image_config, write
-from deploy.image.layers import Owned, layer
+from deploy.image.layers import Layer, Owned, layer
 
 NAME: Final = "layerstore"
 USER: Final = 65532
@@ -70,12 +70,11 @@ def build(target: Path, tag: str) -> str:
     epoch = _epoch()
     with tempfile.TemporaryDirectory(prefix="layerstore-image-") as name:
         folder = Path(name)
-        wheel = libraries.build_wheel(_PROJECT, folder / "wheel", epoch)
-        own = _own_folder(folder / "own", wheel)
+        own, top = own_layer(folder, epoch)
         layers = [
             ("packages of Debian", layer(_debian_folder(folder / "debian"), epoch, _FOLDERS)),
             ("libraries", layer(_library_folder(folder / "libraries", own), epoch)),
-            (f"{NAME} {own.version}", layer(folder / "own", epoch, _FOLDERS)),
+            (f"{NAME} {own.version}", top),
         ]
         config = image_config(_config(own), layers, debian.architecture(), epoch)
         name = f"{NAME}:{tag or own.version}"
@@ -158,6 +157,12 @@ def _library_folder(root: Path, own: Distribution) -> Path:
         libraries.copy(library, _site(root))
     _compile(root)
     return root
+
+
+def own_layer(folder: Path, epoch: int) -> tuple[Distribution, Layer]:
+    """Layerstore itself, made in the empty `folder`, where it stays. Raises CalledProcessError."""
+    own = _own_folder(folder / "own", libraries.build_wheel(_PROJECT, folder / "wheel", epoch))
+    return own, layer(folder / "own", epoch, _FOLDERS)
 
 
 def _own_folder(root: Path, wheel: Path) -> Distribution:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.image import debian, libraries
+from deploy.image.build import own_layer
 from deploy.image.debian import PackageUnusable
 from deploy.image.layers import Owned, layer
 from tests.programs import need
@@ -40,6 +41,14 @@ def test_a_layer_is_the_same_whoever_makes_it_and_when(tmp_path: Path) -> None:
     other = layer(tree(tmp_path / "other", 0o077, EPOCH + 5), EPOCH)
     assert one == other
     assert one.digest != layer(tmp_path / "one", EPOCH + 1).digest
+
+
+def test_the_same_sources_make_the_same_layer_of_compiled_files(tmp_path: Path) -> None:
+    made = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        made.append(own_layer(tmp_path / name, EPOCH)[1].digest)
+    assert made[0] == made[1]
 
 
 def test_in_a_layer_everything_is_of_root_but_for_what_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from layerstore.config import load
+from tests.clients.content import Content
+from tests.clients.logins import crane
+from tests.deploy.engines import Engine
 from tests.deploy.proxies import DEPLOY, adapted
 from tests.processes import running, wait_until
 from tests.programs import need
@@ -59,6 +63,41 @@ def test_the_service_can_do_little_beside_serving(unit: Path) -> None:
     analyze = Tool(need("systemd-analyze"))
     analyze.run("security", "--no-pager", "--offline=true", f"--threshold={EXPOSURE_MAX}", unit)
     analyze.refuse("security", "--no-pager", "--offline=true", "--threshold=5", unit)
+
+
+def calls(words: str) -> Iterator[str]:
+    """The system calls of systemd's groups, and of the groups in these."""
+    analyze = Tool(need("systemd-analyze"))
+    for group in words.split():
+        for line in analyze.run("syscall-filter", "--no-pager", group).splitlines()[1:]:
+            name = line.strip()
+            if name.startswith("@"):
+                yield from calls(name)
+            elif name and not name.startswith("#"):
+                yield name
+
+
+def left_calls() -> list[str]:
+    """What the unit's filter leaves."""
+    allowed, taken = lines()["SystemCallFilter"]
+    assert taken.startswith("~")
+    return sorted(set(calls(allowed)) - set(calls(taken.removeprefix("~"))))
+
+
+def test_the_server_works_with_the_system_calls_that_are_left_to_it(
+    podman: Engine, content: Content, home: Path, tmp_path: Path
+) -> None:
+    """In a container, which takes the same filter without systemd."""
+    profile = tmp_path / "profile.json"
+    left = {"names": left_calls(), "action": "SCMP_ACT_ALLOW"}
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [left]}))
+    confined = ("--cap-drop=ALL", "--read-only", "--security-opt=no-new-privileges")
+    with podman.serving(f"--security-opt=seccomp={profile}", *confined) as container:
+        client, reference = crane(home, container.host), f"{container.host}/confined:1"
+        client.push(content, reference)
+        client.pull(reference)
+        assert container.execute("registry", "tag", "list", "confined") == "1\n"
+        assert container.stop() == 0
 
 
 def test_its_user_can_be_made(tmp_path: Path) -> None:

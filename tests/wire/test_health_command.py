@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.authority import CertificateAuthority
-from tests.processes import free_port, wait_until
+from tests.processes import free_port, running, short_folder, wait_until
 from tests.servers import Server, Settings, layerstore_server
 
 
@@ -61,6 +61,18 @@ def test_a_server_that_lets_only_holders_of_certificates_in_is_well(
     config: Settings = {"http": {"tls": {**tls, "clientcas": [tls["certificate"]]}}}
     with layerstore_server(tmp_path / "storage", config=config, workers=1) as server:
         assert told(server) == (0, "")
+
+
+def test_a_server_on_a_unix_socket_is_well(tmp_path: Path) -> None:
+    file, log = tmp_path / "config.yml", tmp_path / "log"
+    with short_folder("health") as folder:
+        address = folder / "socket"
+        http = f"{{net: unix, addr: {address}, workers: 1}}"
+        file.write_text(f"{{version: 0.1, storage: inmemory, http: {http}}}")
+        command: list[str | Path] = [Path(sys.executable).with_name("layerstore"), "serve", file]
+        with running(command, log=log, ready=lambda: "listens on" in log.read_text()):
+            done = health_of(file)
+            assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_debug_address_knows_what_is_wrong(tmp_path: Path) -> None:
