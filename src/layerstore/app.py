@@ -224,7 +224,7 @@ def settle(config: Config, clock: Clock) -> Config:
     _entrance(config, clock)
     _url_steps(config, clock)
     folder = storage_folder(config)
-    if folder and folder.exists() and not folder.is_dir():
+    if folder and _is_no_folder(folder):
         raise ConfigError(f"storage.filesystem.rootdirectory: {folder} is no folder")
     if folder and (locked := unwritable(folder)):
         if not config.storage.maintenance.readonly.enabled:
@@ -242,6 +242,13 @@ def settle(config: Config, clock: Clock) -> Config:
         reason = (error.strerror or "input or output failed").lower()
         raise ConfigError(f"storage.filesystem.rootdirectory: {folder}: {reason}") from error
     return structs.replace(config, http=structs.replace(config.http, secret=secret))
+
+
+def _is_no_folder(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:  # what cannot be a path is told of where it is used
+        return False
 
 
 def _may_not_write(folder: Path) -> str:

@@ -18,7 +18,10 @@ def endpoint_of(given: str, universe: str = "") -> str:
     if not given:
         return f"https://storage.{universe or PUBLIC_UNIVERSE}"
     with_scheme = given if "://" in given else f"http://{given}"
-    parts = urlsplit(with_scheme)
+    try:
+        parts = urlsplit(with_scheme)
+    except ValueError as error:
+        raise StoreUnusable(f"{given!r} is no URL such as https://storage.example") from error
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise StoreUnusable(f"{given!r} is no URL such as https://storage.example")
     return f"{parts.scheme}://{parts.netloc}"
