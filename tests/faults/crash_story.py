@@ -40,6 +40,7 @@ from layerstore.registry.paths import (
     signatures_folder,
 )
 from layerstore.registry.repository import Repository
+from layerstore.registry.uploads import STATES_FROM_BYTES
 from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.ours import kept_secret
 from tests.fakes import FakeClock
@@ -209,7 +210,8 @@ def image(config: bytes, *layers: bytes, **more: Any) -> bytes:
 
 SECRET: Final = random_bytes("secret", 32)
 SECRET_PATH: Final = "/layerstore/secret"
-LAYER: Final = random_bytes("layer", 3000)
+HASH_KEPT: Final = STATES_FROM_BYTES + 1000
+LAYER: Final = random_bytes("layer", HASH_KEPT + 3000)
 LARGE: Final = random_bytes("large", 1_100_000)
 CONFIG: Final = config_of("first")
 FIRST: Final = image(CONFIG, LAYER, LARGE)
@@ -236,13 +238,17 @@ async def keep_secret(world: World) -> None:
 
 
 async def push_in_chunks(world: World) -> None:
-    """A layer in chunks, one of which breaks off, each taken up by what is known of the upload."""
+    """A layer in chunks, one of which breaks off, each taken up by what is known of the upload.
+
+    It is so long that the hash of what came is kept.
+    """
     uploads = world.repository(ALPINE).uploads
     begun = await uploads.start()
     world.intended[begun.id] = LAYER
-    await begun.append(chunks(LAYER[:1000]))
+    await begun.append(chunks(LAYER[:HASH_KEPT]))
     with suppress(ConnectionResetError):
-        await (await uploads.resume(begun.id)).append(breaking(LAYER[1000:1700]))
+        part = LAYER[HASH_KEPT : HASH_KEPT + 700]
+        await (await uploads.resume(begun.id)).append(breaking(part))
     session = await uploads.resume(begun.id)
     await session.append(chunks(LAYER[session.size :]))
     with world.ledger.changing(blob_files(ALPINE, LAYER)):

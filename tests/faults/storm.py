@@ -27,7 +27,7 @@ from tests.clients.layout import OCI_CONFIG, OCI_MANIFEST, Layout
 from tests.clients.raw_upload import RawUpload, SessionState
 from tests.clients.registry_reader import Answer, RegistryReader
 from tests.faults.crash_story import Ledger
-from tests.processes import Process, family, free_port, running, tail, wait_until
+from tests.processes import Process, family, free_port, running, wait_until
 from tests.programs.tool import Tool, ToolFailed
 from tests.servers import overlay, settings
 
@@ -36,7 +36,8 @@ LAYER_TYPE: Final = "application/vnd.oci.image.layer.v1.tar"
 LAYER_BYTES_MAX: Final = 200_000
 TAGS: Final = ("one", "two", "three")
 RESUMES_MAX: Final = 5
-STARTED: Final = "Try:"
+QUIET: Final = {"log": {"level": "warn", "accesslog": {"disabled": True}}}
+STARTED: Final = b"Try:"
 WORK_SECONDS: Final = 180.0
 PUT_SECONDS: Final = 180.0
 """Longer than any pause: a manifest that is given up must not come under its tag later."""
@@ -74,7 +75,7 @@ class Victim:
         self._process: Process | None = None
 
     def _settings(self) -> dict[str, Any]:
-        return overlay(settings(self.root, self._port), {"http": {"workers": WORKERS}})
+        return overlay(settings(self.root, self._port), QUIET | {"http": {"workers": WORKERS}})
 
     @property
     def host(self) -> str:
@@ -87,10 +88,15 @@ class Victim:
         life = running(
             [program, "serve", self._configuration],
             log=self.log,
-            ready=lambda: self.log.exists() and STARTED in tail(self.log, before),
+            ready=lambda: STARTED in self._logged(before),
             environment=self._environment,
         )
         self._process = self._life.enter_context(life)
+
+    def _logged(self, since: int) -> bytes:
+        with self.log.open("rb") as log:
+            log.seek(since)
+            return log.read()
 
     def stop(self) -> None:
         """End it as an operator would."""

@@ -111,7 +111,7 @@ def _belong_together(first: Event, second: Event) -> bool:
         case Renamed(), Synced():
             return second.number == first.to_folder
         case Removed(), Synced():
-            return second.number == first.folder
+            return second.number == first.folder and not first.name.endswith(".tmp")
     return False
 
 
