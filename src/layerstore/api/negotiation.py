@@ -68,7 +68,7 @@ def _entry(text: str) -> tuple[str, float]:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "q" and _QUALITY.fullmatch(value.strip()):
-            quality = float(value)
+            quality = float(value.strip())
     return media_type.strip().lower(), quality
 
 
