@@ -201,7 +201,7 @@ def test_the_page_is_true_word_by_word(
             status, printed = bash.run(step.text)
             assert pattern(step.prints).fullmatch(printed), (step, printed)
             assert status == 0 or step.text.startswith(("diff", "kill")), (step, status, printed)
-    with layerstore_server(tmp_path / "storage") as server:
+    with layerstore_server(tmp_path / "storage", workers=1) as server:
         for kind in ("small", "index"):
             RegistryReader(server.host, f"before/{kind}").assert_holds(getattr(contents, kind), TAG)
 
@@ -217,5 +217,5 @@ def test_version_2_alone_refuses_a_key_of_version_3(tmp_path: Path) -> None:
         pass
     with original_server(tmp_path / "three", config=STORAGE_TAG, version=3):
         pass
-    with layerstore_server(tmp_path / "ours", config=STORAGE_TAG):
+    with layerstore_server(tmp_path / "ours", config=STORAGE_TAG, workers=1):
         pass

@@ -89,11 +89,9 @@ def test_there_and_back_again(
     with original_server(root, version=version) as server:
         push(crane, contents, "small", server)
     there = snapshot(root, "there")
-    with layerstore_server(root) as server:
+    with layerstore_server(root, workers=1) as server:
         assert_serves(contents, server, "small")
-    assert differences(there, root) == ["Only in after: layerstore"]
-
-    with layerstore_server(root) as server:
+        assert differences(there, root) == ["Only in after: layerstore"]
         push(crane, contents, "index", server)
     written = files(root / "docker") - files(there / "docker")
     expected = written_by_a_push(NAMES["index"], contents.index, TAG)
@@ -108,7 +106,7 @@ def test_there_and_back_again(
     assert all(line.startswith("Only in after") for line in differences(back, root))
 
     again = snapshot(root, "again")
-    with layerstore_server(root) as server:
+    with layerstore_server(root, workers=1) as server:
         assert_serves(contents, server, "small", "index", "artifact")
     assert differences(again, root) == []
 
@@ -121,7 +119,7 @@ def test_the_same_pushes_make_the_same_tree(
         push(crane, contents, "small", server)
         push(crane, contents, "index", server)
         crane.run("tag", f"{server.host}/{NAMES['index']}:{TAG}", "again")
-    with layerstore_server(tmp_path / "ours") as server:
+    with layerstore_server(tmp_path / "ours", workers=1) as server:
         push(crane, contents, "small", server)
         push(crane, contents, "index", server)
         crane.run("tag", f"{server.host}/{NAMES['index']}:{TAG}", "again")
@@ -134,7 +132,7 @@ def test_what_is_ours_beside_it_is_told_by_the_storage_layout(
     """An artifact with a subject: the original's clients keep a list, Layerstore an entry."""
     with original_server(tmp_path / "theirs") as server:
         push(crane, contents, "artifact", server)
-    with layerstore_server(tmp_path / "ours") as server:
+    with layerstore_server(tmp_path / "ours", workers=1) as server:
         push(crane, contents, "artifact", server)
     ours, theirs = files(tmp_path / "ours" / "docker"), files(tmp_path / "theirs" / "docker")
     assert all("/_manifests/referrers/sha256/" in file for file in ours - theirs)
