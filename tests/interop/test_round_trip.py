@@ -141,3 +141,25 @@ def test_what_is_ours_beside_it_is_told_by_the_storage_layout(
     lists = [file for file in theirs - ours if "/blobs/" not in file and "/revisions/" not in file]
     assert lists != []
     assert all(f"/_manifests/tags/{subject}/" in file for file in lists)
+
+
+@pytest.mark.parametrize("version", ORIGINALS)
+def test_the_same_deletes_leave_the_same_tree(
+    version: int, crane: Tool, contents: Contents, tmp_path: Path
+) -> None:
+    """But for the empty file that keeps `_layers` on storage without folders."""
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    layer = contents.small.document()["layers"][0]["digest"]
+    serving = (original_server(theirs, version=version), layerstore_server(ours, workers=1))
+    for starting in serving:
+        with starting as server:
+            push(crane, contents, "small", server)
+            push(crane, contents, "index", server)
+            reader = RegistryReader(server.host, NAMES["small"])
+            assert reader.delete("manifests", contents.small.digest) == 202
+            assert reader.delete("blobs", layer) == 202
+            others = RegistryReader(server.host, NAMES["index"])
+            assert others.delete("manifests", contents.index.digest) == 202
+    layers = f"after/docker/registry/v2/repositories/{NAMES['small']}/_layers"
+    expected = {f"Only in {layers}: keep", "Only in after: layerstore"}
+    assert set(differences(theirs, ours)) == expected
