@@ -32,12 +32,14 @@ from tests.faults.recording import (
 class Tree(dict[str, bytes | None]):
     """The content of each file by its path; None for a folder.
 
-    `shared` are pairs of paths that lead to one file.
+    `shared` are pairs of paths that lead to one file. `is_ordered` when nothing is there that came
+    later than something that is not.
     """
 
     def __init__(self, content: Mapping[str, bytes | None] | None = None) -> None:
         super().__init__(content or {})
         self.shared: list[tuple[str, str]] = []
+        self.is_ordered = True
 
 
 PAGE_BYTES: Final = 4096
@@ -216,11 +218,16 @@ class Disk:
         Of the last `loose_max` unsynced changes every choice is tried, of those before them all,
         none and one choice by chance; together with each of `remains`.
         """
-        for folders in self._states_of_names(loose_max, chance):
+        for count in range(len(self._journal) + 1):
+            folders = _applied(self._journalled, self._journal[:count])
+            yield from (self._tree(folders, remain) for remain in remains)
+        for folders in self._disordered(loose_max, chance):
             for remain in remains:
-                yield self._tree(folders, remain)
+                tree = self._tree(folders, remain)
+                tree.is_ordered = False
+                yield tree
 
-    def _states_of_names(
+    def _disordered(
         self, loose_max: int, chance: random.Random
     ) -> Iterator[dict[int, dict[str, int]]]:
         early, last = _split(self._loose, loose_max)
@@ -229,8 +236,6 @@ class Disk:
             for choice in product((False, True), repeat=len(last)):
                 chosen = [step for step, is_kept in zip(last, choice, strict=True) if is_kept]
                 yield _applied(self._kept, [*before, *chosen])
-        for count in range(len(self._journal) + 1):
-            yield _applied(self._journalled, self._journal[:count])
 
     @property
     def choices(self) -> int:
