@@ -15,9 +15,10 @@ from tests.unit.registry.conftest import CONFIG, LAYER, image, push_blobs
 PAGE = Path(__file__).parents[2] / "docs" / "object-storage.md"
 
 
-def told() -> Counted:
-    """The table of the page."""
-    table = PAGE.read_text(encoding="utf-8").split("## Requests", 1)[1]
+def told(heading: str = "Requests") -> Counted:
+    """The table below that heading of the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    table = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| ([A-Z][^|]+) \| ([A-Z][^|]+) \|$", table, re.MULTILINE)
     return {name.strip(): kinds.strip() for name, kinds in rows}
 

@@ -32,7 +32,10 @@ async def pieces(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
     if gathered:
         yield b"".join(gathered)
     if broken is not None:
-        raise broken
+        try:
+            raise broken
+        finally:
+            del broken  # an error that holds itself would keep all that was on its way
 
 
 async def hashed(chunks: AsyncIterable[bytes], hasher: Hasher) -> AsyncGenerator[bytes, None]:
@@ -47,11 +50,11 @@ async def hashed(chunks: AsyncIterable[bytes], hasher: Hasher) -> AsyncGenerator
 
 
 class NotedPieces:
-    """The same bytes, cut where the file has whole MiB and hashed beside being written.
+    """The same bytes, hashed as they come, in pieces that none crosses a whole MiB of the file.
 
     For a distant driver: it keeps the hash of what it wrote as a note, so that whoever goes on
-    need not read the bytes again. Holds on to no piece that was given out: many senders wait for
-    buffers at the same time.
+    need not read the bytes again. Gathers nothing, for many senders wait for buffers at the same
+    time; and hashes on the event loop, where a piece takes less than handing it over would.
     """
 
     def __init__(self, chunks: AsyncIterable[bytes], algorithm: str, size: int) -> None:
@@ -60,17 +63,12 @@ class NotedPieces:
         self._algorithm = algorithm
         self._at = size
         self._hasher: Hasher | None = None
-        self._hashing: asyncio.Future[None] | None = None
-        self._gathered: list[bytes] = []
-        self._room = PIECE_BYTES - size % PIECE_BYTES
-        self._broken: Exception | None = None
-        self._is_over = False
+        self._rest = b""
 
     def take_up(self, note: bytes | None) -> None:
         self._hasher = noted_hasher(self._algorithm, note, self._at)
 
     async def of(self, size: int) -> bytes | None:
-        await self._hashed()
         hasher = self._hasher
         state = hasher.state() if hasher is not None and hasher.size == size else None
         return None if state is None else self._algorithm.encode() + b":" + state
@@ -79,42 +77,13 @@ class NotedPieces:
         return self
 
     async def __anext__(self) -> bytes:
-        await self._hashed()
-        while self._room and not self._is_over:
-            await self._gather()
-        if not self._gathered:
-            if self._broken is not None:
-                raise self._broken
-            raise StopAsyncIteration
-        return self._piece()
-
-    async def _gather(self) -> None:
-        try:
-            chunk = await anext(self._chunks, None)
-        except Exception as error:  # noqa: BLE001  # raised behind what came before it
-            self._broken, chunk = error, None
-        if chunk is None:
-            self._is_over = True
-            return
-        self._gathered.append(chunk)
-        self._room = max(0, self._room - len(chunk))
-
-    def _piece(self) -> bytes:
-        limit = PIECE_BYTES - self._at % PIECE_BYTES
-        piece = b"".join(self._gathered)
-        piece, rest = piece[:limit], piece[limit:]
-        self._gathered = [rest] if rest else []
+        chunk = self._rest or await anext(self._chunks)
+        room = PIECE_BYTES - self._at % PIECE_BYTES
+        piece, self._rest = chunk[:room], chunk[room:]
         self._at += len(piece)
-        self._room = max(0, PIECE_BYTES - self._at % PIECE_BYTES - len(rest))
         if self._hasher is not None:
-            loop = asyncio.get_running_loop()
-            self._hashing = loop.run_in_executor(None, self._hasher.update, piece)
+            self._hasher.update(piece)
         return piece
-
-    async def _hashed(self) -> None:
-        hashing, self._hashing = self._hashing, None
-        if hashing is not None:
-            await hashing
 
 
 def noted_hasher(algorithm: str, note: bytes | None, size: int) -> Hasher | None:
@@ -135,4 +104,14 @@ async def verified(chunks: AsyncIterable[bytes], verifier: Verifier) -> AsyncGen
     ):
         async for chunk in through:
             yield chunk
+    verifier.check()
+
+
+async def verified_as_it_comes(
+    chunks: AsyncIterable[bytes], verifier: Verifier
+) -> AsyncGenerator[bytes, None]:
+    """The same, for a distant driver: nothing is gathered, and hashed on the event loop."""
+    async for chunk in chunks:
+        verifier.update(chunk)
+        yield chunk
     verifier.check()

@@ -19,7 +19,7 @@ CONNECT_S: Final = 5.0
 """Seconds until a connection stands."""
 
 SILENCE_S: Final = 30.0
-"""Seconds for which a store may send nothing."""
+"""Seconds for which a store may send nothing of what it streams."""
 
 ANSWER_S: Final = 60.0
 """Seconds for a whole answer, unless the caller allows more."""
@@ -128,15 +128,15 @@ class HttpClient:
     async def _lived(self) -> AsyncGenerator[None, None]:
         """Sessions that end with this generator: a loop that ends ends its generators first."""
         async with (
-            self._session(self._calls_at_once) as self._calls,
-            self._session(STREAMS_AT_ONCE) as self._streams,
+            self._session(self._calls_at_once, None) as self._calls,
+            self._session(STREAMS_AT_ONCE, SILENCE_S) as self._streams,
         ):
             yield
 
-    def _session(self, connections: int) -> aiohttp.ClientSession:
+    def _session(self, connections: int, silence_s: float | None) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ssl=self._verify),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_NOT_ADDED,
