@@ -18,7 +18,7 @@ from layerstore.oci.name import Name
 from layerstore.oci.tarsum import TarSum
 from layerstore.registry.links import LinkStore
 from layerstore.registry.paths import BlobData, LayerLink, LayersKeep
-from layerstore.registry.streams import verified
+from layerstore.registry.streams import verified, verified_as_it_comes
 from layerstore.storage.driver import PathNotFound, StorageDriver
 
 _log = logging.getLogger(__name__)
@@ -89,7 +89,8 @@ class BlobStore:
         Raises DigestInvalid when it does not fit, and whatever the chunks raise.
         """
         verifier = Verifier(digest, new_hasher(digest.algorithm))
-        async with aclosing(verified(chunks, verifier)) as through:
+        checked = verified_as_it_comes if self.is_distant else verified
+        async with aclosing(checked(chunks, verifier)) as through:
             await self._driver.put(BlobData(digest).path, through)
         return verifier.size
 
