@@ -223,6 +223,7 @@ def settle(config: Config, clock: Clock) -> Config:
     """
     _entrance(config, clock)
     _url_steps(config, clock)
+    open_notary(config, clock)
     folder = storage_folder(config)
     if folder and _is_no_folder(folder):
         raise ConfigError(f"storage.filesystem.rootdirectory: {folder} is no folder")

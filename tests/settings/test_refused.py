@@ -49,6 +49,23 @@ def test_the_start_is_refused_in_one_line_that_names_the_key(key: str, tmp_path:
     assert f"{key}" in line
 
 
+def test_a_key_that_is_missing_is_told_before_a_worker_starts(tmp_path: Path) -> None:
+    schema1 = f"{{enabled: true, signingkeyfile: '{tmp_path}/none'}}"
+    ended = serve(tmp_path, STORED + f"compatibility: {{schema1: {schema1}}}")
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert "compatibility.schema1.signingkeyfile: " in line
+
+
+def test_what_only_a_worker_finds_is_told_in_a_line_too(tmp_path: Path) -> None:
+    store = "storage: {gcs: {bucket: b, keyfile: /nowhere/at/all.json}}\n"
+    ended = serve(tmp_path, store + "http: {addr: 'localhost:0', workers: 1}")
+    assert ended.returncode == 1
+    assert "/nowhere/at/all.json: no such file or directory" in ended.stderr
+    assert "the workers do not start" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_file_where_the_folder_should_be_is_told_as_one(tmp_path: Path) -> None:
     root = tmp_path / "config.yml"
     ended = serve(tmp_path, f"storage: {{filesystem: {{rootdirectory: '{root}'}}}}\n")

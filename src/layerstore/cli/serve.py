@@ -277,13 +277,24 @@ def _announce(config: Config, listeners: Sequence[socket.socket], count: int) ->
     """Where it listens, where it stores, and what to try first."""
     scheme = "https" if config.http.tls.certificate else "http"
     addresses = " and ".join(url(listener, scheme) for listener in listeners)
-    folder = storage_folder(config)
-    stores = folder.absolute() if folder else "memory: everything is gone when it ends"
     typer.echo(f"Layerstore {__version__} listens on {addresses} ({_counted(count)}).")
-    typer.echo(f"It stores in {stores}.")
+    typer.echo(f"It stores in {_place(config)}.")
     name = _pushable(listeners[0])
     if name:
         typer.echo(f"Try:  docker tag IMAGE {name}/IMAGE && docker push {name}/IMAGE")
+
+
+def _place(config: Config) -> str:
+    storage, folder = config.storage, storage_folder(config)
+    if folder is not None:
+        return str(folder.absolute())
+    if storage.s3 is not None:
+        return f"the bucket {storage.s3.bucket} of S3"
+    if storage.gcs is not None:
+        return f"the bucket {storage.gcs.bucket} of Google Cloud Storage"
+    if storage.azure is not None:
+        return f"the container {storage.azure.container} of Azure"
+    return "memory: everything is gone when it ends"
 
 
 def _counted(workers: int) -> str:

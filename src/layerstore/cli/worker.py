@@ -21,7 +21,8 @@ from layerstore.app import build, edge_limits
 from layerstore.cli.assignment import READY, Assignment, decoded
 from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock
-from layerstore.config import Config
+from layerstore.config import Config, ConfigError
+from layerstore.storage.driver import StorageError
 from layerstore.telemetry.logs import (
     STANDARD_ERROR,
     STANDARD_OUTPUT,
@@ -55,7 +56,11 @@ async def _work(assignment: Assignment) -> int:
     clock = SystemClock()
     page = Page.open(assignment.page, assignment.slot)
     config = msgspec.json.decode(assignment.configuration.read_bytes(), type=Config)
-    app = build(config, page, clock, assignment.page.parent)
+    try:
+        app = build(config, page, clock, assignment.page.parent)
+    except (ConfigError, StorageError) as error:
+        _log.error("%s", error)
+        return 1
     stop = _stop_requested(assignment.control)
     await app.start()
     teller = _Teller(assignment.log, page, asyncio.get_running_loop())
