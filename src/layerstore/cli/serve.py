@@ -230,6 +230,10 @@ class _Service:
             raise ConfigError("http.addr and http.net change with a restart only")
         if bool(config.http.tls.certificate) != bool(before.http.tls.certificate):
             raise ConfigError("http.tls is switched on and off with a restart only")
+        if config.http.debug != before.http.debug:
+            raise ConfigError("http.debug changes with a restart only")
+        if config.health != before.health:
+            raise ConfigError("health changes with a restart only")
         if worker_count(config) != self._count:
             raise ConfigError("http.workers changes with a restart only")
         if config.http.secret:
