@@ -44,6 +44,9 @@ has the default below.
 - A **duration** is written as `90s`, `1h30m`, `168h` or `100ms`.
 - A key that is not known is reported with the one that may be meant, and has no effect. What cannot
   be done here, and without which serving would be wrong, is reported and nothing is served.
+- SIGHUP lets a server read its configuration anew. A wrong one changes nothing, and the log says
+  why; a right one is taken by worker after worker, and no request fails. `http.addr`, `http.net`,
+  `http.workers`, `http.debug`, `health`, and whether there is TLS, change with a restart only.
 - Anchors, aliases and merge keys (`<<`) work. A file has at most 1 MiB, 100,000 keys and values,
   and 32 levels.
 
