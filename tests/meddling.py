@@ -39,11 +39,45 @@ def kind_of(method: str, url: str, headers: Mapping[str, str]) -> str:
     ]
 
 
+def gcs_kind_of(method: str, url: str, headers: Mapping[str, str]) -> str:
+    """What Google calls the request."""
+    parts = urlsplit(url)
+    of_bucket = parts.path.rpartition("/b/")[2].count("/") == 1
+    if "/rewriteTo/" in parts.path:
+        return "Rewrite"
+    if parts.path.endswith("/compose"):
+        return "Compose"
+    if method == "GET" and of_bucket:
+        return "List"
+    if method == "GET":
+        return "GetMedia" if "alt=media" in parts.query else "Get"
+    return {"POST": "Insert", "DELETE": "Delete"}[method]
+
+
+def azure_kind_of(method: str, url: str, headers: Mapping[str, str]) -> str:
+    """What Microsoft calls the request."""
+    part = dict(parse_qsl(urlsplit(url).query)).get("comp", "")
+    if part == "list":
+        return "ListBlobs"
+    if part == "blocklist":
+        return "GetBlockList" if method == "GET" else "PutBlockList"
+    is_copy = "x-ms-copy-source" in headers
+    if part == "block":
+        return "PutBlockFromURL" if is_copy else "PutBlock"
+    if is_copy:
+        return "CopyBlobFromURL"
+    kinds = {"GET": "GetBlob", "HEAD": "GetBlobProperties", "PUT": "PutBlob"}
+    return kinds.get(method, "DeleteBlob")
+
+
+KindOf = Callable[[str, str, Mapping[str, str]], str]
+
+
 class Asked:
     """One request."""
 
-    def __init__(self, method: str, url: str, headers: Mapping[str, str]) -> None:
-        self.kind = kind_of(method, url, headers)
+    def __init__(self, kind: str, url: str) -> None:
+        self.kind = kind
         self.path = urlsplit(url).path
         self.url = url
 
@@ -58,8 +92,10 @@ class MeddlingClient(HttpClient):
     store has done what was asked, as if its answer was lost.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind_of: KindOf = kind_of) -> None:
+        """`kind_of` names a request."""
         super().__init__()
+        self._kind_of = kind_of
         self.asked: list[Asked] = []
         self.turns = 0
         """How often nobody else asked when somebody began to."""
@@ -94,7 +130,7 @@ class MeddlingClient(HttpClient):
         body: bytes | Body = b"",
         within_s: float = ANSWER_S,
     ) -> Answer:
-        asked = Asked(method, url, headers)
+        asked = Asked(self._kind_of(method, url, headers), url)
         with self._counting(asked):
             instead = self.before(asked)
             answer = instead or await super().ask(method, url, headers, body, within_s)
@@ -104,7 +140,7 @@ class MeddlingClient(HttpClient):
     async def open(
         self, method: str, url: str, headers: Mapping[str, str]
     ) -> AsyncGenerator[Opened, None]:
-        asked = Asked(method, url, headers)
+        asked = Asked(self._kind_of(method, url, headers), url)
         with self._counting(asked):
             self.before(asked)
             async with super().open(method, url, headers) as opened:

@@ -23,6 +23,7 @@ from layerstore.storage.azure.answers import page_of
 from layerstore.storage.azure.authority import Asked, ByKey
 from layerstore.storage.azure.settings import AzureSettings
 from layerstore.storage.azure.signature import VERSION, SharedKey
+from layerstore.storage.gcs.opened import open_bucket as open_gcs_bucket
 from layerstore.storage.gcs.settings import GcsSettings
 from layerstore.storage.objects.http import Answer, HttpClient
 from layerstore.storage.s3.address import Place
@@ -117,6 +118,14 @@ class GcsServer:
         """What makes a client ask it, and say nothing about itself."""
         return {"STORAGE_EMULATOR_HOST": self.endpoint}
 
+    async def keys(self, folder: str = "") -> list[str]:
+        """Of all objects, those of parts among them."""
+        bucket = open_gcs_bucket(self.settings(), SystemClock(), None, self.environment())
+        try:
+            return [item.key for item in (await bucket.page(folder)).objects]
+        finally:
+            await bucket.close()
+
 
 @contextmanager
 def gcs_server(folder: Path) -> Iterator[GcsServer]:
@@ -158,9 +167,12 @@ class AzureServer:
             **more,
         }
 
-    async def keys(self) -> list[str]:
+    async def keys(self, folder: str = "") -> list[str]:
         """Of all blobs, those of which there are only blocks among them."""
-        query = [("restype", "container"), ("comp", "list"), ("include", "uncommittedblobs")]
+        query = [
+            *(("restype", "container"), ("comp", "list")),
+            *(("include", "uncommittedblobs"), ("prefix", folder)),
+        ]
         answer = await _asked(self.url, "GET", query)
         return [item.key for item in page_of(answer.content).objects]
 

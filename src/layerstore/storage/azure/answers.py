@@ -80,8 +80,8 @@ def uncommitted_blocks(content: bytes) -> list[str]:
 
 
 def block_list(ids: Sequence[str]) -> bytes:
-    """The body of Put Block List."""
-    items = "".join(f"<Uncommitted>{escape(block)}</Uncommitted>" for block in ids)
+    """The body of Put Block List. Done once more it finds the blocks in the blob, and is right."""
+    items = "".join(f"<Latest>{escape(block)}</Latest>" for block in ids)
     return _XML + f"<BlockList>{items}</BlockList>".encode()
 
 

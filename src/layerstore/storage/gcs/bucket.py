@@ -51,6 +51,9 @@ COMPOSED_MAX: Final = 32
 JOINING_S: Final = 900.0
 """Seconds that the store may take to compose, or for a step of a copy."""
 
+ATTEMPTS_MAX: Final = 8
+"""Times that one call is tried: some seconds, for a throttled object is let alone for one."""
+
 PART: Final = "!part"
 """How the keys of parts end, so that a lifecycle rule of the bucket can name them."""
 
@@ -80,7 +83,7 @@ class GcsBucket:
         self._clock = clock
         self._http = http
         self._user_agent = user_agent
-        self._patience = Patience(NAME, clock)
+        self._patience = Patience(NAME, clock, ATTEMPTS_MAX)
 
     @property
     def name(self) -> str:
@@ -199,7 +202,7 @@ class GcsBucket:
         return upload
 
     async def put_part(self, key: str, upload: str, number: int, body: Body) -> Part:
-        name = _part(key, upload, f"{number:05}")
+        name = self._part_name(key, upload, number)
         generation = await self.put(name, body)
         await self._check_living(key, upload, name)
         return Part(number, body.size, f"{name}@{generation}")
@@ -208,10 +211,14 @@ class GcsBucket:
         self, key: str, upload: str, number: int, source: ObjectInfo, start: int, end: int
     ) -> Part:
         assert (start, end) == (0, source.size), "the store copies no spans"
-        name = _part(key, upload, f"{number:05}")
+        name = self._part_name(key, upload, number)
         made = await self._rewrite(source, name)
         await self._check_living(key, upload, name)
         return Part(number, source.size, f"{name}@{made.generation}")
+
+    def _part_name(self, key: str, upload: str, number: int) -> str:
+        """Another one for everybody who sends a part of that number."""
+        return _part(key, upload, f"{number:05}-{self._clock.token(6).hex()}")
 
     async def _check_living(self, key: str, upload: str, part: str) -> None:
         if await self.head(_marker(key, upload)) is None:

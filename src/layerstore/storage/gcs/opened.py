@@ -63,4 +63,5 @@ def open_gcs(
         Copier(bucket, OBJECT_BYTES_MAX, settings.part_bytes, parts_at_once=1),
         root=settings.root.strip("/"),
         first_part=settings.part_bytes,
+        record_pause_s=settings.record_pause_s,
     )

@@ -19,7 +19,8 @@ class GcsSettings:
     """Sizes are in bytes; `buffers` is what this process may use for parts.
 
     Without `keyfile` and `credentials` the usual chain is gone along, unless an emulator is named
-    by STORAGE_EMULATOR_HOST, which asks nobody who he is.
+    by STORAGE_EMULATOR_HOST, which asks nobody who he is. The store throttles who replaces one
+    object more than once in a second, which is what `record_pause_s` is about.
     """
 
     bucket: str
@@ -30,4 +31,5 @@ class GcsSettings:
     buffers: int = 192 * MIB
     part_bytes: int = 16 * MIB
     calls_at_once: int = 50
+    record_pause_s: float = 1.0
     user_agent: str = "layerstore"

@@ -41,6 +41,7 @@ from layerstore.storage.objects.store import (
     ConditionFailed,
     Objects,
     Part,
+    UploadGone,
 )
 
 _LONGEST_ENDING: Final = 64
@@ -59,9 +60,11 @@ class ObjectStoreDriver:
         *,
         root: str = "",
         first_part: int,
+        record_pause_s: float = 0.0,
     ) -> None:
         """`root` is the folder of the bucket that is this driver's root, without slashes at its
-        ends; `first_part` is the size of the first parts in bytes.
+        ends; `first_part` is the size of the first parts in bytes. The record of an upload that
+        goes on is replaced no oftener than every `record_pause_s` seconds.
         """
         self._objects = objects
         self._clock = clock
@@ -69,7 +72,7 @@ class ObjectStoreDriver:
         self._copier = copier
         self._root = f"{root}/" if root else ""
         self._first_part = first_part
-        self._sessions = Sessions(objects, buffers, first_part, clock)
+        self._sessions = Sessions(objects, buffers, first_part, clock, record_pause_s)
 
     @property
     def name(self) -> str:
@@ -145,10 +148,21 @@ class ObjectStoreDriver:
                 raise
         try:
             await self._put_rest(key, upload, parts, arrivals)
-            await self._objects.complete(key, upload, parts)
+            await self._complete(key, upload, parts)
         except BaseException:
             await self._objects.abort(key, upload)
             raise
+
+    async def _complete(self, key: str, upload: str, parts: list[Part]) -> None:
+        """An upload that is gone was completed, but the answer was lost; or, where a store knows
+        no upload but what a key has, somebody else has put the same file after us.
+        """
+        try:
+            await self._objects.complete(key, upload, parts)
+        except UploadGone:
+            if await self._objects.head(key) is None:
+                reason = "what was sent is gone before it was joined"
+                raise StorageUnavailable(self.name, f"/{key}", reason) from None
 
     async def _put_rest(self, key: str, upload: str, parts: list[Part], arrivals: Arrivals) -> None:
         goes_on = True

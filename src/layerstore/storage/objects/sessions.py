@@ -6,7 +6,9 @@ after every part, if it is still the one that he read; of two writers the second
 and stops. So any instance goes on where another stopped, and nothing is found by listing.
 
 A writer reserves the number of a part before he sends it. A part that somebody sends who was
-overtaken has a number that nobody else uses, and is in no record.
+overtaken has a number that nobody else uses, and is in no record. A store that does not like one
+object to be replaced often has the record replaced after several parts; its parts have to differ
+in more than their numbers.
 """
 
 import asyncio
@@ -20,7 +22,7 @@ import msgspec
 from msgspec import structs
 
 from layerstore.clock import Clock
-from layerstore.storage.driver import Notes
+from layerstore.storage.driver import Notes, StorageError
 from layerstore.storage.objects.buffers import Arrivals, Buffers, PartBuffer
 from layerstore.storage.objects.sizes import PARTS_MAX, part_bytes
 from layerstore.storage.objects.store import (
@@ -86,12 +88,22 @@ class TooManyParts(Exception):
 class Sessions:
     """The unfinished files of one bucket."""
 
-    def __init__(self, objects: Objects, buffers: Buffers, first_part: int, clock: Clock) -> None:
-        """`first_part` is the size of the first parts in bytes."""
+    def __init__(
+        self,
+        objects: Objects,
+        buffers: Buffers,
+        first_part: int,
+        clock: Clock,
+        record_pause_s: float = 0.0,
+    ) -> None:
+        """`first_part` is the size of the first parts in bytes; a writer who goes on replaces the
+        record when it is so many seconds old.
+        """
         self._objects = objects
         self._buffers = buffers
         self._first_part = first_part
         self._clock = clock
+        self._record_pause_s = record_pause_s
         self._alone = asyncio.Lock()
 
     async def load(self, key: str) -> Kept | None:
@@ -157,7 +169,16 @@ class Sessions:
             raise Overtaken(kept.record.size)
         if notes is not None:
             notes.take_up(kept.record.note)
-        writer = _Writer(self, self._objects, key, kept, self._first_part, self._clock, notes)
+        writer = _Writer(
+            self,
+            self._objects,
+            key,
+            kept,
+            self._first_part,
+            self._clock,
+            notes,
+            self._record_pause_s,
+        )
         arrivals = Arrivals(chunks)
         goes_on = True
         while goes_on:
@@ -244,6 +265,7 @@ class _Writer:
         first_part: int,
         clock: Clock,
         notes: Notes | None,
+        record_pause_s: float,
     ) -> None:
         self._sessions = sessions
         self._objects = objects
@@ -252,11 +274,16 @@ class _Writer:
         self._first_part = first_part
         self._clock = clock
         self._notes = notes
+        self._record_pause_s = record_pause_s
         self._number: int | None = None
+        self._size = kept.record.size
+        self._parts = kept.record.parts
+        self._tail = kept.record.tail
+        self._recorded_at = clock.monotonic()
 
     @property
     def size(self) -> int:
-        return self._kept.record.size
+        return self._size
 
     async def write(self, part: PartBuffer, arrivals: Arrivals) -> bool:
         """Gather one part and send it, or keep it as the tail; whether there may be more."""
@@ -270,10 +297,9 @@ class _Writer:
         return is_full
 
     async def _take_tail(self, part: PartBuffer) -> None:
-        tail = self._kept.record.tail
-        if tail is None:
+        if self._tail is None:
             return
-        found = await self._objects.get(tail.key)
+        found = await self._objects.get(self._tail.key)
         if found is None:
             raise await self._overtaken()
         await part.add(memoryview(found.content))
@@ -291,9 +317,15 @@ class _Writer:
             sent = await self._objects.put_part(self._key, upload, number, part)
         except UploadGone:
             raise await self._overtaken() from None
-        parts = (*self._kept.record.parts, sent)
-        await self._replace(part.size, parts=parts, tail=None, reserved=number + 1)
+        except StorageError:
+            with suppress(StorageError, Overtaken):
+                await self._record_sent(number - 1)
+            raise
+        self._parts = (*self._parts, sent)
+        self._grow(part, None)
         self._number = number + 1
+        if self._clock.monotonic() - self._recorded_at >= self._record_pause_s:
+            await self._record(number + 1)
 
     async def _reserve(self) -> int:
         """A number for the next part, in a multipart upload that the record names."""
@@ -308,33 +340,49 @@ class _Writer:
             if not record.upload:
                 await self._objects.abort(self._key, upload)
             raise
+        self._recorded_at = self._clock.monotonic()
         return number
 
     async def _keep_tail(self, part: PartBuffer) -> None:
-        record = self._kept.record
-        if part.size <= record.tail_size:
+        reserved = self._kept.record.reserved if self._number is None else self._number - 1
+        if part.size <= (self._tail.size if self._tail else 0):
+            await self._record_sent(reserved)
             return
         key = f"{self._key}{TAIL}{self._clock.new_id()}"
         etag = await self._objects.put(key, part)
-        tail = ObjectInfo(key, part.size, self._clock.now(), etag)
-        reserved = record.reserved if self._number is None else self._number - 1
+        self._grow(part, ObjectInfo(key, part.size, self._clock.now(), etag))
         try:
-            await self._replace(part.size, tail=tail, reserved=reserved)
+            await self._record(reserved)
         except Overtaken:
             await self._objects.delete(key)
             raise
         self._number = None
 
-    async def _replace(self, added: int, **changes: Any) -> None:
-        """Replace the record by one that has so many bytes in place of the tail."""
-        record = self._kept.record
-        size = record.size - record.tail_size + added
-        note = await self._notes.of(size) if self._notes is not None else None
+    async def _record_sent(self, reserved: int) -> None:
+        if self._parts != self._kept.record.parts:
+            await self._record(reserved)
+
+    def _grow(self, part: PartBuffer, tail: ObjectInfo | None) -> None:
+        """The part has the bytes of the tail before it, and is the new one or makes it needless."""
+        self._size += part.size - (self._tail.size if self._tail else 0)
+        self._tail = tail
+
+    async def _record(self, reserved: int) -> None:
+        """Replace the record by one of what is there now."""
+        before = self._kept.record.tail
+        note = await self._notes.of(self._size) if self._notes is not None else None
         self._kept = await self._sessions.replace(
-            self._key, self._kept, size=size, note=note, **changes
+            self._key,
+            self._kept,
+            size=self._size,
+            parts=self._parts,
+            tail=self._tail,
+            note=note,
+            reserved=reserved,
         )
-        if record.tail is not None:
-            await self._objects.delete(record.tail.key)
+        self._recorded_at = self._clock.monotonic()
+        if before is not None and before != self._tail:
+            await self._objects.delete(before.key)
 
     async def _overtaken(self) -> Overtaken:
         kept = await self._sessions.load(self._key)
