@@ -180,6 +180,8 @@ class LinkedBlobs:
         if target is None or not await there.has(digest):
             return False
         await self._blobs.settle(target)
+        if target != digest:  # the original asks for the link to an alias's target too
+            await self.link(target)
         await self.link(digest, target)
         return True
 
