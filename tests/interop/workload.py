@@ -54,9 +54,17 @@ class Peer:
         kept = digest if self.is_ours else digest_of(content)
         return {digest: kept, kept: kept}
 
-    def mounted(self, digest: str, target: str) -> str:
-        """Where a mounted link leads ("A mount of a digest of sha512 …")."""
-        return target if self.is_ours else digest
+    def mounted(self, digest: str, target: str) -> dict[str, str]:
+        """The links that a mount makes ("A mount of a digest of sha512 …")."""
+        return {target: target, digest: target} if self.is_ours else {digest: digest}
+
+    def answers(self, held: Held, digest: str) -> int:
+        """The original finds an alias, and then fails to find what it leads to, if that was
+        deleted by its own digest ("A blob that was deleted by one of two digests …").
+        """
+        if not held.sees(digest):
+            return 404
+        return 200 if self.is_ours or held.sees(held.links[digest]) else 500
 
     def deletes_blob(self, held: Held, digest: str) -> bool:
         """Whether it can be deleted ("A link to a blob whose data is gone …")."""
@@ -226,8 +234,9 @@ class Workload:
         is_there = self.held[source].sees(digest)
         self._expect(201 if is_there else 202, answer)
         if is_there:
-            target = self.held[source].links[digest]
-            self.held[repository].link(digest, peer.mounted(digest, target))
+            links = peer.mounted(digest, self.held[source].links[digest])
+            for linked, target in links.items():
+                self.held[repository].link(linked, target)
 
     def _any_blob(self) -> str:
         if not self._contents:
@@ -369,7 +378,7 @@ class Workload:
         for digest, content in self._contents.items():
             for method in ("GET", "HEAD"):
                 _, answer = self._ask(method, f"/v2/{repository}/blobs/{digest}", of=[peer])
-                self._expect(200 if held.sees(digest) else 404, answer)
+                self._expect(peer.answers(held, digest), answer)
                 if answer.status == 200:
                     shown = peer.shown(digest, held.links[digest])
                     _same(answer, method, content, shown)

@@ -111,3 +111,21 @@ def test_the_layers_folder_outlives_its_last_link(
             await repository.blobs.delete(Digest.of(SMALL))
 
     asyncio.run(story())
+
+
+def test_what_is_mounted_by_an_alias_is_linked_by_its_own_digest_too(
+    registry: LocalRegistry, driver: StorageDriver
+) -> None:
+    """The original serves an alias only where both links are (registry-facts §1.4)."""
+
+    async def story() -> None:
+        one, two = (registry.repository(Name(name)) for name in ("one", "two"))
+        alias = Digest.of(SMALL, "sha512")
+        await one.blobs.put_bytes(Digest.of(SMALL), SMALL)
+        await one.blobs.link(alias, Digest.of(SMALL))
+        assert await two.blobs.mount(alias, Name("one"))
+        for digest in (alias, Digest.of(SMALL)):
+            link = await driver.get(LayerLink(Name("two"), digest).path)
+            assert link == Digest.of(SMALL).encode()
+
+    asyncio.run(story())
