@@ -295,3 +295,40 @@ def test_every_secret_of_the_tree_has_a_mark() -> None:
     assert set(SECRETS) <= set(KEYS)
     text = yaml.safe_dump(whole())
     assert all(mark in text for mark in MARKS.values())
+
+
+NOWHERE = "http://127.0.0.1:1"
+ENCODED = base64.b64encode(ANY.encode()).decode()
+STORES: dict[str, dict[str, Any]] = {
+    "s3": {"bucket": "b", "regionendpoint": NOWHERE, "accesskey": ANY, "secretkey": ANY},
+    "gcs": {
+        "bucket": "b",
+        "endpoint": NOWHERE,
+        "credentials": {
+            "client_email": "a@example",
+            "private_key": Signer.new("RS256").pem.decode(),
+            "token_uri": f"{NOWHERE}/token",
+        },
+    },
+    "azure": {
+        "container": "c",
+        "connectionstring": f"AccountName=a;AccountKey={ENCODED};BlobEndpoint={NOWHERE}",
+    },
+}
+
+
+@pytest.mark.parametrize("driver", STORES)
+def test_a_store_that_cannot_be_reached_is_told_of_without_its_secrets(
+    driver: str, tmp_path: Path
+) -> None:
+    config = {
+        "storage": {"filesystem": None, driver: STORES[driver]},
+        "log": {"level": "debug"},
+    }
+    with layerstore_server(tmp_path / "unused", config=config, workers=1) as server:
+        answer = SocketWire(server.host).ask("GET", "/v2/a/manifests/t")
+        assert answer.status == 503
+    said = server.log.read_bytes() + answer.body
+    assert b"storage" in said
+    for secret in (ANY, ENCODED, "PRIVATE KEY", "Signature="):
+        assert secret.encode() not in said
