@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from bench.scenario import Figure, Scenario
 from bench.scenarios.small import PASSWORD, USER
 from bench.stock import Stock, stocked
 from tests.authority import CertificateAuthority
+from tests.object_stores import s3_server
 from tests.servers import overlay
 
 BCRYPT_COST = 5
@@ -68,12 +70,34 @@ def _turn(
 ) -> tuple[float, ...]:
     root = folder / "written" if scenario.writes else stock.root
     try:
-        with served(contestant, root, config) as server, on_core(-1):
+        with (
+            _store(scenario, folder / "bucket") as where,
+            served(contestant, root, {**config, **where}) as server,
+            on_core(-1),
+        ):
             greet(server, scenario.needs_tls)
             return scenario.measure(server, stock)
     finally:
-        shutil.rmtree(folder / "written", ignore_errors=True)
+        for left in ("written", "bucket"):
+            shutil.rmtree(folder / left, ignore_errors=True)
         os.sync()
+
+
+@contextmanager
+def _store(scenario: Scenario, folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Where the turn stores, if not in a folder; the store runs beside the load."""
+    if not scenario.on_s3:
+        yield {}
+        return
+    folder.mkdir()
+    with on_core(-1):
+        starting = s3_server(folder)
+        store = starting.__enter__()
+    try:
+        s3 = store.parameters(secure=False)
+        yield {"storage": {"filesystem": None, "s3": s3, "redirect": {"disable": True}}}
+    finally:
+        starting.__exit__(None, None, None)
 
 
 def _config(scenario: Scenario, folder: Path) -> Mapping[str, Any]:

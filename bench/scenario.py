@@ -30,7 +30,8 @@ class Figure:
 class Scenario:
     """One row of the plan. `measure` answers one value for each of `figures`.
 
-    With `writes` every turn has an empty folder of its own; without, all read the same stock.
+    With `writes` every turn has an empty folder of its own; without, all read the same stock. With
+    `on_s3` it has an empty bucket instead.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Scenario:
     contestants: tuple[str, ...] = OURS_AND_ORIGINAL
     writes: bool = False
     config: Mapping[str, Any] | None = None
+    on_s3: bool = False
     needs_large: bool = False
     needs_tags: bool = False
     needs_tls: bool = False

@@ -120,7 +120,9 @@ def _serving(
 
 
 def _neutral_environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("REGISTRY_")}
+    return {
+        key: value for key, value in os.environ.items() if not key.startswith(("REGISTRY_", "AWS_"))
+    }
 
 
 def _is_ready(http: Settings, port: int) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bench.scenario import Scenario
-from bench.scenarios import memory, pulls, pushes, small
+from bench.scenarios import memory, object_store, pulls, pushes, small
 
 SCENARIOS: tuple[Scenario, ...] = (
     *small.SCENARIOS,
     *pulls.SCENARIOS,
     *pushes.SCENARIOS,
     *memory.SCENARIOS,
+    *object_store.SCENARIOS,
 )
