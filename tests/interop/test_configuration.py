@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.servers import Server, Settings, layerstore_server, original_server
 
@@ -61,24 +60,6 @@ DIFFERENCES: dict[str, tuple[Mapping[str, str], list[str], list[str]]] = {
     "an entry of a list is added": ({"HTTP_HEADERS_X-ONE_1": "b"}, ["a"], ["a", "b"]),
 }
 """Variables over HEADERS, what the original sends as X-One, and what Layerstore sends."""
-
-
-EXAMPLES = Path(__file__).parents[1] / "unit" / "config" / "examples"
-
-
-@pytest.mark.parametrize("name", ["image", "silly", "health"])
-def test_one_file_starts_both(name: str, tmp_path: Path) -> None:
-    config = yaml.safe_load((EXAMPLES / f"{name}.yml").read_text())
-    config["http"] = _without_addresses(config.get("http", {}))
-    for serve in (original_server, layerstore_server):
-        root = tmp_path / serve.__name__
-        folder = {"STORAGE_FILESYSTEM_ROOTDIRECTORY": str(root)} if name != "silly" else {}
-        status, _ = _answer(serve, root, config, folder)
-        assert status == (401 if name == "silly" else 200)
-
-
-def _without_addresses(http: Settings) -> Settings:
-    return {key: value for key, value in http.items() if key not in ("addr", "net", "debug")}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -156,7 +156,7 @@ EXAMPLES = (
         ],
     ),
     Example("cache-v3", told=["redis", "storage.cache"]),
-    Example("health"),
+    Example("health", starts_original=True),
 )
 
 REFUSED = {
