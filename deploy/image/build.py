@@ -117,6 +117,9 @@ def _debian_folder(root: Path) -> Path:
     debian.link_merged_folders(root)
     for name in ("dev", "proc", "root", "run", "sys", "tmp", "var/tmp"):
         (root / name).mkdir(parents=True)
+    (root / "etc").mkdir()
+    (root / "etc/os-release").symlink_to("../usr/lib/os-release")
+    shutil.copy("/etc/debian_version", root / "etc/debian_version")
     for name, text in _ACCOUNTS.items():
         _put(root / name, text)
     authorities = sorted((root / "usr/share/ca-certificates").rglob("*.crt"))

@@ -103,6 +103,7 @@ def test_what_stands_after_the_name_is_understood_as_the_original_does(podman: E
     assert (
         podman.run("sh", "-c", "echo $0 && wget --help >/dev/null 2>&1 && id -u") == f"sh\n{USER}\n"
     )
+    assert "ID=debian" in podman.run("cat", "/etc/os-release")
     assert "nothing was collected" in podman.refuse("garbage-collect", PATHS[0])
     assert "Examples" in podman.run("purge-uploads", "--help")
     assert "no such file" in podman.refuse("serve", "/elsewhere.yml")
