@@ -1,7 +1,9 @@
 """Who asked, and for what origin, when a proxy stands between.
 
 `X-Forwarded-*` and `Forwarded` (RFC 7239) count only from named proxies, and are taken away from
-everybody else's requests, so that nothing behind this file can believe them.
+everybody else's requests, so that nothing behind this file can believe them. A proxy speaks one of
+the two, and most pass the other one on as a client wrote it: beside any `X-Forwarded-*`, which
+nearly all speak, `Forwarded` says nothing.
 """
 
 import ipaddress
@@ -70,9 +72,8 @@ def _outermost(hops: Sequence[_Hop], trusted: Trusted) -> _Hop:
 
 
 def _hops(headers: Headers) -> list[_Hop]:
-    standard = _elements(headers, "forwarded")
-    if standard:
-        return [_standard_hop(element) for element in standard]
+    if not any(name.startswith("x-") for name, _ in headers if name in _NAMES):
+        return [_standard_hop(element) for element in _elements(headers, "forwarded")]
     peers = _elements(headers, "x-forwarded-for")
     schemes = _elements(headers, "x-forwarded-proto")
     hosts = _elements(headers, "x-forwarded-host")

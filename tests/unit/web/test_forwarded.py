@@ -40,6 +40,15 @@ def test_a_named_proxy_speaks_for_its_client() -> None:
     assert seen(standard) == ("203.0.113.7", "https", "public.example")
 
 
+@pytest.mark.parametrize("own", FULL)
+def test_what_a_client_forges_in_the_form_that_its_proxy_does_not_speak_is_passed_over(
+    own: tuple[str, str],
+) -> None:
+    """Most proxies say X-Forwarded-… anew, and pass a client's own `Forwarded` on as it came."""
+    forged = ("forwarded", 'for=10.0.0.9;proto=https;host="forged.example"')
+    assert seen(own, forged) == seen(forged, own) == seen(own)
+
+
 CHAINS: list[tuple[str, str]] = [
     ("203.0.113.7", "203.0.113.7"),
     ("6.6.6.6, 203.0.113.7", "203.0.113.7"),
