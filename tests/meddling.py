@@ -42,6 +42,8 @@ def kind_of(method: str, url: str, headers: Mapping[str, str]) -> str:
 def gcs_kind_of(method: str, url: str, headers: Mapping[str, str]) -> str:
     """What Google calls the request."""
     parts = urlsplit(url)
+    if "/b/" not in parts.path and "/storage/v1/" not in parts.path:
+        return "Token"
     of_bucket = parts.path.rpartition("/b/")[2].count("/") == 1
     if "/rewriteTo/" in parts.path:
         return "Rewrite"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -22,6 +23,9 @@ from tests.object_storage.operations import account
 from tests.object_storage.test_requests import told
 
 DATA = "/uploads/one/data"
+EVERY = 1 if os.environ.get("LAYERSTORE_LONG") else 9
+"""Of so many requests one has its answer lost."""
+
 BROKEN = Trouble("the connection to the store broke")
 
 
@@ -117,7 +121,7 @@ async def test_an_answer_that_is_lost_changes_nothing(
 
     await goes_well(driver)
     client.after = lose
-    for skipped in range(sum(client.counted().values())):
+    for skipped in range(0, sum(client.counted().values()), EVERY):
         left[0] = skipped
         await goes_well(driver)
 
@@ -142,8 +146,12 @@ async def test_what_is_replaced_while_it_is_read_is_not_mixed(
     await anext(reading)
     await driver.put("/file", b"b" * PART)
     with pytest.raises(StorageUnavailable, match="replaced"):
-        async for piece in reading:
-            assert b"b" not in piece
+        await _only(b"a", reading)
+
+
+async def _only(letter: bytes, pieces: AsyncIterator[bytes]) -> None:
+    async for piece in pieces:
+        assert set(piece) == set(letter)
 
 
 async def test_a_dead_store_is_left_alone(

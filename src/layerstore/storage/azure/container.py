@@ -26,6 +26,7 @@ from layerstore.storage.azure.answers import (
     page_of,
     uncommitted_blocks,
 )
+from layerstore.storage.azure.appended import make_of_blocks
 from layerstore.storage.azure.authority import Asked, Authority
 from layerstore.storage.azure.shown import UrlSigner
 from layerstore.storage.azure.signature import VERSION, LentKey, moment
@@ -167,7 +168,7 @@ class AzureContainer:
         body: bytes | Body = b"",
         within_s: float = ANSWER_S,
     ) -> Answer:
-        """Make a blob. One that the original appended to is of another type, and goes first."""
+        """Make a blob, or a block of one. A blob of another type has to become one of blocks."""
 
         async def attempt() -> Answer:
             return await self._ask(
@@ -177,9 +178,7 @@ class AzureContainer:
         answer = await attempt()
         if _code(answer) != _OTHER_TYPE:
             return answer
-        found = await self.head(key)
-        if found is not None:
-            await self._ask("DELETE", key, headers={"if-match": found.etag})
+        await make_of_blocks(self, key, self._clock.new_id())
         return await attempt()
 
     async def _from(self, source: ObjectInfo) -> dict[str, str]:
@@ -189,8 +188,10 @@ class AzureContainer:
             raise StorageUnavailable(NAME, f"/{source.key}", trouble.reason) from None
         return {**headers, "x-ms-source-if-match": source.etag}
 
-    async def delete(self, key: str) -> None:
-        await self._ask("DELETE", key, headers={"x-ms-delete-snapshots": "include"})
+    async def delete(self, key: str, etag: str = "") -> None:
+        """With an etag only what has it."""
+        headers = {"x-ms-delete-snapshots": "include", **({"if-match": etag} if etag else {})}
+        await self._ask("DELETE", key, headers=headers)
 
     async def delete_all(self, keys: Sequence[str]) -> None:
         await side_by_side(self.delete, keys)
@@ -235,29 +236,22 @@ class AzureContainer:
     async def put_part(self, key: str, upload: str, number: int, body: Body) -> Part:
         block = _block(upload, number)
         query = [("comp", "block"), ("blockid", block)]
-        self._check_type(key, await self._ask("PUT", key, query=query, body=body))
+        await self._replace(key, query=query, headers={}, body=body)
         return Part(number, body.size, block)
 
     async def copy_part(
         self, key: str, upload: str, number: int, source: ObjectInfo, start: int, end: int
     ) -> Part:
         block = _block(upload, number)
-        answer = await self._ask(
-            "PUT",
+        answer = await self._replace(
             key,
             query=[("comp", "block"), ("blockid", block)],
             headers={**await self._from(source), "x-ms-source-range": f"bytes={start}-{end - 1}"},
             within_s=JOINING_S,
         )
-        self._check_type(key, answer)
         if not _is_good(answer):
             raise ConditionFailed
         return Part(number, end - start, block)
-
-    def _check_type(self, key: str, answer: Answer) -> None:
-        if _code(answer) == _OTHER_TYPE:
-            reason = "a blob of another type is there, which another program appended to"
-            raise StorageUnavailable(NAME, f"/{key}", reason)
 
     async def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
         answer = await self._put_list(key, OCTET_STREAM, [part.etag for part in parts])
@@ -292,7 +286,7 @@ class AzureContainer:
             return
         made = await self._put_list(key, UNFINISHED, (), ABSENT)
         if _is_good(made):
-            await self._ask("DELETE", key, headers={"if-match": made.headers.get("ETag", "")})
+            await self.delete(key, made.headers.get("ETag", ""))
 
     async def url(self, key: str, lifetime_s: int, method: str) -> str | None:
         if self.signer is None:
