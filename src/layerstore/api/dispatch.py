@@ -111,7 +111,7 @@ class Api:
         self._locations = Locations(options)
         self._sealer = StateSealer(options.secret)
         self._prefix = options.prefix.rstrip("/")
-        self._standing_headers = [API_VERSION, *options.headers]
+        self._configured_headers = options.headers
 
     async def handle(self, request: Request) -> Response:
         """The answer to a request; whatever goes wrong is one too."""
@@ -124,8 +124,11 @@ class Api:
 
     def _add_standing_headers(self, response: Response) -> None:
         """What every answer says; of what it says itself, nothing is replaced or doubled."""
-        said = {name for name, _ in response.headers}
-        response.headers += [pair for pair in self._standing_headers if pair[0] not in said]
+        headers = response.headers
+        if self._configured_headers:
+            said = {name for name, _ in headers}
+            headers += [pair for pair in self._configured_headers if pair[0] not in said]
+        headers.append(API_VERSION)
 
     def refuse(self, error: RegistryError) -> Response:
         """The answer to what never became a request."""
