@@ -79,7 +79,7 @@ def docker_daemon(
         )
         with running(command, log=folder / "dockerd.log", ready=lambda: _works(tool, "version")):
             yield tool
-        _unmount_below(short)
+        unmount_below(short)
 
 
 @contextmanager
@@ -106,8 +106,8 @@ def _with_other_files(instead: Mapping[str, Path]) -> list[str | Path]:
     return ["unshare", "--mount", "sh", "-c", f'{" && ".join(mounts)} && exec "$@"', "sh"]
 
 
-def _unmount_below(folder: Path) -> None:
-    """What a daemon that ran containers leaves mounted, such as the network that they shared."""
+def unmount_below(folder: Path) -> None:
+    """What was run with containers leaves mounted: the network that they shared, a storage."""
     for line in Path("/proc/self/mounts").read_text().splitlines():
         place = line.split()[1]
         if Path(place).is_relative_to(folder):

@@ -11,7 +11,7 @@ from deploy.image.build import build
 from tests.clients.content import Content, Contents
 from tests.clients.fixtures import contents, home
 from tests.clients.logins import podman_tool
-from tests.daemons import docker_daemon, need_root
+from tests.daemons import docker_daemon, need_root, unmount_below
 from tests.deploy.engines import Engine, docker_engine, podman_engine
 from tests.processes import short_folder
 from tests.programs import need
@@ -39,7 +39,10 @@ def podman(archive: Path) -> Iterator[Engine]:
     with short_folder("podman") as folder:
         engine = podman_engine(podman_tool(folder, "overlay"))
         engine.tool.run("load", "--quiet", "--input", archive)
-        yield engine
+        try:
+            yield engine
+        finally:
+            unmount_below(folder)
 
 
 @pytest.fixture(scope="session")
