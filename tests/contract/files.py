@@ -41,6 +41,24 @@ class Files:
         assert await paths_below(driver, "/folder") == ["/folder/file"]
         assert await driver.get("/folder/file") == b"content"
 
+    async def test_small_files_are_put_together_and_replace_what_is_there(
+        self, driver: StorageDriver, another: StorageDriver
+    ) -> None:
+        await driver.put("/b/old", b"before")
+        files = {"/a/one": b"1", "/b/old": b"after", "/a/empty": b""}
+        await driver.put_all(files)
+        assert {path: await another.get(path) for path in files} == files
+        await driver.put_all({})
+        assert await paths_below(driver, "/") == sorted(files)
+
+    async def test_of_files_put_together_those_before_a_failure_may_be_there_and_no_other(
+        self, driver: StorageDriver
+    ) -> None:
+        files = {"/a/one": b"1", "/a/..": b"2", "/a/three": b"3"}
+        with pytest.raises(StorageError):
+            await driver.put_all(files)
+        assert set(await paths_below(driver, "/")) <= {"/a/one"}
+
     @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
     @pytest.mark.parametrize("durable", [True, False])
     async def test_put_keeps_every_byte(

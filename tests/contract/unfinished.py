@@ -249,6 +249,25 @@ class Unfinished:
         assert await driver.get("/blobs/data") == b"content"
         await nothing_is_there(driver, PATH)
 
+    async def test_small_files_begin_and_move_beside_an_unfinished_one(
+        self, driver: StorageDriver, another: StorageDriver
+    ) -> None:
+        await driver.begin(PATH, {"/upload/startedat": b"now"})
+        assert await another.get("/upload/startedat") == b"now"
+        assert await another.append(PATH, 0, chunks(b"content")) == 7
+        await another.finish(PATH)
+        await another.move(PATH, "/blobs/data", 7, {"/links/link": b"leads there"})
+        assert await driver.get("/blobs/data") == b"content"
+        assert await driver.get("/links/link") == b"leads there"
+
+    async def test_nothing_moves_beside_a_file_that_has_another_size(
+        self, driver: StorageDriver
+    ) -> None:
+        await upload(driver, PATH, b"content")
+        with pytest.raises(InvalidOffset):
+            await driver.move(PATH, "/blobs/data", 6, {"/links/link": b"leads there"})
+        assert await paths_below(driver, "/links") == []
+
     async def test_no_append_reaches_a_file_that_has_moved(
         self, driver: StorageDriver, another: StorageDriver
     ) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeAlias
 
 from layerstore.clock import Clock
 from layerstore.storage.filesystem import FilesystemDriver
+
+
+Files: TypeAlias = Mapping[str, bytes]
+NO_FILES: Final[Files] = MappingProxyType({})
 
 
 class Change(NamedTuple):
@@ -18,7 +23,10 @@ class Change(NamedTuple):
 
 
 class SwappingDriver(FilesystemDriver):
-    """Answers its durable change number `at` at once, and makes it behind the next one."""
+    """Answers its durable change number `at` at once, and makes it behind the next one.
+
+    The files of a batch are changes like any other, made one after the other.
+    """
 
     def __init__(self, root: Path, clock: Clock, at: int) -> None:
         super().__init__(root, clock)
@@ -51,13 +59,24 @@ class SwappingDriver(FilesystemDriver):
 
         await self._in_turn(Change(path), make)
 
-    async def move(self, source: str, target: str, size: int | None = None) -> None:
+    async def put_all(self, files: Files) -> None:
+        for path, content in files.items():
+            await self.put(path, content)
+
+    async def move(
+        self, source: str, target: str, size: int | None = None, beside: Files = NO_FILES
+    ) -> None:
         async def make() -> None:
             await super(SwappingDriver, self).move(source, target, size)
 
         await self._in_turn(Change(target), make)
+        await self.put_all(beside)
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, *, durable: bool = True) -> None:
+        if not durable:
+            await super().delete(path, durable=False)
+            return
+
         async def make() -> None:
             await super(SwappingDriver, self).delete(path)
 

@@ -16,10 +16,10 @@ from layerstore.oci.errors import BlobUnknown
 from layerstore.oci.hashstate import new_hasher
 from layerstore.oci.name import Name
 from layerstore.oci.tarsum import TarSum
-from layerstore.registry.links import LinkStore
+from layerstore.registry.links import LinkStore, text_of
 from layerstore.registry.paths import BlobData, LayerLink, LayersKeep
 from layerstore.registry.streams import verified, verified_as_it_comes
-from layerstore.storage.driver import PathNotFound, StorageDriver
+from layerstore.storage.driver import NO_FILES, Files, PathNotFound, StorageDriver
 
 _log = logging.getLogger(__name__)
 
@@ -67,17 +67,19 @@ class BlobStore:
         """The content of `target`, handed out under the digest that it was asked for by."""
         return Blob(digest, size, self._driver, BlobData(target).path)
 
-    async def put(self, digest: Digest, content: bytes) -> None:
-        """Store small content that was made or checked here; DigestInvalid when it does not fit."""
+    async def put(self, digest: Digest, content: bytes, beside: Files = NO_FILES) -> None:
+        """Store small content that was made or checked here, and the small files that go with it.
+
+        Raises DigestInvalid when it does not fit.
+        """
         verifier = Verifier(digest, new_hasher(digest.algorithm))
         verifier.update(content)
         verifier.check()
-        if self.is_distant:
-            await self._driver.put(BlobData(digest).path, content)
-        elif await self.size(digest) == len(content):
+        if not self.is_distant and await self.size(digest) == len(content):
             await self.settle(digest)
+            await self._driver.put_all(beside)
         else:
-            await self._driver.put(BlobData(digest).path, content)
+            await self._driver.put_all({BlobData(digest).path: content, **beside})
 
     async def settle(self, digest: Digest) -> None:
         """See to it that content which is there, whoever brought it, survives a power loss."""
@@ -93,14 +95,6 @@ class BlobStore:
         async with aclosing(checked(chunks, verifier)) as through:
             await self._driver.put(BlobData(digest).path, through)
         return verifier.size
-
-    async def take(self, digest: Digest, source: str, size: int) -> None:
-        """Move a finished, verified file of exactly `size` bytes to where the blob belongs.
-
-        What is there already is replaced by the same bytes, so that damage heals. Raises
-        InvalidOffset when the source has another size by now.
-        """
-        await self._driver.move(source, BlobData(digest).path, size)
 
 
 class LinkedBlobs:
@@ -152,8 +146,7 @@ class LinkedBlobs:
         target, size = await self._looked_up(digest)
         if target is None or size is None:
             return False
-        await self._links.settle(path)
-        await self._blobs.settle(target)
+        await self._driver.settle(path, BlobData(target).path)
         return True
 
     async def put(self, digest: Digest, chunks: AsyncIterable[bytes]) -> None:
@@ -172,6 +165,15 @@ class LinkedBlobs:
     async def link(self, digest: Digest, target: Digest | None = None) -> None:
         """Let this repository see a blob; `target` is where an alias leads."""
         await self._links.write(LayerLink(self._name, digest).path, target or digest)
+
+    async def take(self, digest: Digest, source: str, size: int) -> None:
+        """Make a finished, verified file of exactly `size` bytes the blob, and link it.
+
+        What is there already is replaced by the same bytes, so that damage heals. Raises
+        InvalidOffset when the source has another size by now.
+        """
+        link = {LayerLink(self._name, digest).path: text_of(digest)}
+        await self._driver.move(source, BlobData(digest).path, size, link)
 
     async def mount(self, digest: Digest, source: Name) -> bool:
         """Link here what another repository sees; False when it does not see it."""

@@ -5,6 +5,7 @@ exact text of a digest counts as absent and is reported; nothing a crash left be
 """
 
 import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -36,8 +37,12 @@ class LinkStore:
         return digest
 
     async def write(self, path: str, digest: Digest) -> None:
-        """Make the link, or replace it, durably; no newline, for Go reads the whole file."""
-        await self._driver.put(path, digest.encode("ascii"))
+        """Make the link, or replace it, durably."""
+        await self._driver.put(path, text_of(digest))
+
+    async def write_all(self, links: Mapping[str, Digest]) -> None:
+        """Make or replace several links, in their order."""
+        await self._driver.put_all({path: text_of(digest) for path, digest in links.items()})
 
     async def ensure(self, path: str, digest: Digest) -> None:
         """Make the link unless it is there already; durable either way, whoever made it."""
@@ -53,6 +58,11 @@ class LinkStore:
     async def remove(self, path: str) -> None:
         """Take the link away, durably; its folder may stay, as the original's does."""
         await self._driver.delete(path)
+
+
+def text_of(digest: Digest) -> bytes:
+    """What stands in a link: no newline, for Go reads the whole file."""
+    return digest.encode("ascii")
 
 
 @lru_cache(LINKS_KEPT)

@@ -27,6 +27,9 @@ PLACES: Final = 256
 WAIT_SECONDS: Final = 10.0
 """How long a mutation waits for another one on the same thing."""
 
+KEPT_OPEN: Final = 64
+"""Lock files that stay open, so that the next one who needs them need not wait for a disk."""
+
 RETRY_AFTER_SECONDS: Final = 5
 _POLL_SECONDS: Final = 0.01
 
@@ -86,6 +89,7 @@ class FileLocks:
         self._folder = folder
         self._clock = clock
         self._inside = ProcessLocks()
+        self._kept: dict[tuple[str, int], int] = {}
 
     @asynccontextmanager
     async def digest(self, name: Name, digest: Digest) -> AsyncIterator[None]:
@@ -102,13 +106,31 @@ class FileLocks:
 
     @asynccontextmanager
     async def _flocked(self, kind: str, places: Sequence[int]) -> AsyncIterator[None]:
-        files = await self._opened(kind, places)
+        files = await self._files(kind, places)
         try:
             for file in files:
                 await self._take(file)
             yield
         finally:
-            _close_all(files)
+            self._let_go(kind, places, files)
+
+    async def _files(self, kind: str, places: Sequence[int]) -> Sequence[int]:
+        """The open files of these places, which are nobody else's in this process now."""
+        kept = [self._kept.pop((kind, place), None) for place in places]
+        if all(file is not None and _is_there(file) for file in kept):
+            files = [file for file in kept if file is not None]
+        else:
+            _close_all([file for file in kept if file is not None])
+            files = list(await self._opened(kind, places))
+        return files
+
+    def _let_go(self, kind: str, places: Sequence[int], files: Sequence[int]) -> None:
+        """Unlock the files, and keep a few of them open for whoever comes next."""
+        for place, file in zip(reversed(places), reversed(files), strict=True):
+            if len(self._kept) < KEPT_OPEN and _unlocked(file):
+                self._kept[kind, place] = file
+            else:
+                _close_all([file])
 
     async def _opened(self, kind: str, places: Sequence[int]) -> Sequence[int]:
         """The files, opened off the event loop: a disk that hangs holds up nobody else.
@@ -166,6 +188,22 @@ def _close_all(files: Sequence[int]) -> None:
     for file in reversed(files):
         with suppress(OSError):
             os.close(file)
+
+
+def _is_there(file: int) -> bool:
+    """Whether others still find the file by its name; somebody may have cleared the folder."""
+    try:
+        return os.fstat(file).st_nlink > 0
+    except OSError:
+        return False
+
+
+def _unlocked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_UN)
+    except OSError:
+        return False
+    return True
 
 
 def _close_late(opening: asyncio.Future[Sequence[int]]) -> None:

@@ -1,6 +1,6 @@
 """ManifestStore: verify, put, get, delete — and the order in which things are written.
 
-    put:     content → `_layers` → revision link → signatures → referrer → tags      (I3)
+    put:     `_layers` → content → revision link → signatures → referrer → tags      (I3)
     delete:  tags → referrer → signatures → revision link                  (the other way)
 
 What a crash leaves in between is harmless: content that nobody sees, a revision without its tag,
@@ -185,10 +185,9 @@ class ManifestStore:
                 permit(tag, present)
 
     async def _write(self, digest: Digest, submission: Submission, tags: Sequence[Tag]) -> None:
-        await self._blobs.put(digest, submission.content)
         if not self._links_layers(submission.manifest):
             await self._see_to_layers_folder()
-        await self._revisions.link(digest)
+        await self._revisions.put(digest, submission.content)
         await self._signatures.put(digest, submission.signatures)
         subject = submission.manifest.subject
         if subject is not None:

@@ -14,7 +14,7 @@ from layerstore.oci.errors import ManifestInvalid
 from layerstore.oci.manifest import MANIFEST_BYTES_MAX, media_type_of
 from layerstore.oci.name import Name
 from layerstore.registry.blobs import BlobStore
-from layerstore.registry.links import LinkStore
+from layerstore.registry.links import LinkStore, text_of
 from layerstore.registry.paths import LayerLink, RevisionLink
 from layerstore.registry.remembered import RememberedManifests, TypedContent
 
@@ -122,11 +122,17 @@ class RevisionStore:
         except ManifestInvalid:
             return None
 
-    async def link(self, digest: Digest) -> None:
-        """Make the content a revision of this repository, if it is none."""
+    async def put(self, digest: Digest, content: bytes) -> None:
+        """Store the content and make it a revision of this repository, as far as it is none.
+
+        Raises DigestInvalid when it does not fit.
+        """
         path = RevisionLink(self._name, digest).path
-        place = self._links.write if self._blobs.is_distant else self._links.ensure
-        await place(path, digest)
+        link = {path: text_of(digest)}
+        if not self._blobs.is_distant and await self._links.read(path) == digest:
+            await self._links.settle(path)
+            link = {}
+        await self._blobs.put(digest, content, link)
 
     async def unlink(self, digest: Digest) -> None:
         """It is no revision any more, wherever its link stands."""

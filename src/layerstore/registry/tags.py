@@ -69,10 +69,12 @@ class TagStore:
         For ManifestStore, which holds the tag's key. Where it leads there already nothing is
         written, for its history would say so.
         """
-        leads_there = await self.leads_to(tag, digest)
-        place = self._links.ensure if leads_there else self._links.write
-        await place(TagIndex(self._name, tag, digest).path, digest)
-        await place(TagCurrent(self._name, tag).path, digest)
+        index, current = TagIndex(self._name, tag, digest).path, TagCurrent(self._name, tag).path
+        if await self.leads_to(tag, digest):
+            await self._links.ensure(index, digest)
+            await self._links.ensure(current, digest)
+        else:
+            await self._links.write_all({index: digest, current: digest})
 
     async def delete(self, tag: Tag) -> None:
         """Take the tag away with its history; what it led to stays. Raises ManifestUnknown."""

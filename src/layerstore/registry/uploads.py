@@ -39,6 +39,9 @@ from layerstore.storage.driver import (
     StorageError,
 )
 
+HASHED_AT_ONCE_BYTES: Final = 128 * 1024
+"""Bytes that are hashed in less time than a thread takes to be asked."""
+
 STATES_FROM_BYTES: Final = 1024 * 1024
 """Bytes of an upload whose hash is kept."""
 
@@ -165,7 +168,7 @@ class UploadSession:
         try:
             note = await self._rooms.driver.finish(self._data)
             await self._verify(digest, note)
-            await self._rooms.blobs.take(digest, self._data, self.size)
+            await self._rooms.linked.take(digest, self._data, self.size)
         except PathNotFound:
             raise self._unknown() from None
         except InvalidOffset as error:
@@ -173,7 +176,6 @@ class UploadSession:
         except DigestInvalid:
             await self.cancel()
             raise
-        await self._rooms.linked.link(digest)
         await self._forget()
 
     async def _verify(self, digest: Digest, note: bytes | None) -> None:
@@ -188,7 +190,10 @@ class UploadSession:
     async def _read_again(self, algorithm: str) -> Hasher:
         hasher = new_hasher(algorithm)
         async for piece in self._rooms.driver.read(self._data, 0, self.size):
-            await asyncio.to_thread(hasher.update, piece)
+            if len(piece) <= HASHED_AT_ONCE_BYTES:
+                hasher.update(piece)
+            else:
+                await asyncio.to_thread(hasher.update, piece)
         return hasher
 
     async def put(self, digest: Digest, chunks: AsyncIterable[bytes]) -> None:
@@ -208,14 +213,13 @@ class UploadSession:
 
     async def cancel(self) -> None:
         """Take the session away, with all that came."""
-        if not self._rooms.driver.is_distant:  # there the folder is searched for unfinished files
-            await self._rooms.driver.drop(self._data)
         await self._rooms.driver.delete(upload_folder(self._rooms.name, self.id))
 
     async def _forget(self) -> None:
         """What is left of a session that was committed is nobody's loss: never fail for it."""
+        folder = upload_folder(self._rooms.name, self.id)
         try:
-            await self.cancel()
+            await self._rooms.driver.delete(folder, durable=False)
         except StorageError:
             _log.warning("upload %s was committed, its folder stays", self.id, exc_info=True)
 
@@ -244,11 +248,8 @@ class UploadStore:
         started_at = self._clock.now().replace(microsecond=0)
         name, driver = self._rooms.name, self._rooms.driver
         text = started_at.strftime("%Y-%m-%dT%H:%M:%SZ").encode("ascii")
-        await together(
-            driver,
-            driver.begin(UploadData(name, upload_id).path),
-            driver.put(UploadStarted(name, upload_id).path, text, durable=False),
-        )
+        started = {UploadStarted(name, upload_id).path: text}
+        await driver.begin(UploadData(name, upload_id).path, started)
         return UploadSession(self._rooms, upload_id, started_at, 0)
 
     async def resume(self, upload_id: str) -> UploadSession:

@@ -8,11 +8,12 @@ contract's full text.
 """
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 PATHS_KEPT: Final = 1_024
 """Paths whose check is remembered: the wrapper of every driver checks, and the driver again."""
@@ -81,6 +82,12 @@ def check_folder(driver: str, path: str) -> None:
         check_path(driver, path)
 
 
+Files: TypeAlias = Mapping[str, bytes]
+"""Small files by their paths, in the order in which they appear."""
+
+NO_FILES: Final[Files] = MappingProxyType({})
+
+
 class FileInfo(NamedTuple):
     """What `stat` tells of a finished file or a folder; a folder has size 0."""
 
@@ -132,8 +139,17 @@ class StorageDriver(Protocol):
         process, and a power loss may leave it absent, empty or as before.
         """
 
-    async def begin(self, path: str) -> None:
-        """Make a new unfinished file of size 0; an older one is dropped."""
+    async def put_all(self, files: Files) -> None:
+        """Make or replace small files, each whole or not at all, in their order.
+
+        All are durable once this returns; a crash before that leaves the first of them.
+        """
+
+    async def begin(self, path: str, beside: Files = NO_FILES) -> None:
+        """Make a new unfinished file of size 0; an older one is dropped.
+
+        The small files `beside` it are put as by `put` with `durable` off.
+        """
 
     async def append(
         self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
@@ -155,10 +171,9 @@ class StorageDriver(Protocol):
         """When the unfinished file was last written to; None where `walk` tells it, if anything."""
 
     async def finish(self, path: str) -> bytes | None:
-        """Make the unfinished file readable and its bytes durable; once more is no error.
+        """Make the unfinished file readable; once more is no error. It is durable once it is moved.
 
         Returns the note of all its bytes, None if there is none or the driver keeps none.
-        Its name is durable once it is moved.
         Raises PathNotFound when there is neither an unfinished nor a finished file.
         """
 
@@ -169,7 +184,9 @@ class StorageDriver(Protocol):
         nobody is writing to it at that moment; absent is one then (its size None).
         """
 
-    async def move(self, source: str, target: str, size: int | None = None) -> None:
+    async def move(
+        self, source: str, target: str, size: int | None = None, beside: Files = NO_FILES
+    ) -> None:
         """Move a finished file: the target is whole or untouched, and replaced.
 
         Raises PathNotFound, leaving the target alone. With `size`, raises InvalidOffset, leaving
@@ -178,6 +195,8 @@ class StorageDriver(Protocol):
         next write (InvalidOffset with size None). So bytes that were verified are the bytes that
         are moved. The source is gone afterwards (a crash may leave both; then no append changes
         the target). Durable, with the parents made.
+
+        The small files `beside` it appear behind it, and are durable too once this returns.
         """
 
     def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -206,14 +225,15 @@ class StorageDriver(Protocol):
         vanishes meanwhile is skipped.
         """
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, *, durable: bool = True) -> None:
         """A file, or everything below a folder, with the unfinished files there.
 
-        Absent is no error; `/a` never touches `/ab`. Durable.
+        Absent is no error; `/a` never touches `/ab`. Without `durable` a power loss may bring it
+        back.
         """
 
-    async def settle(self, path: str) -> None:
-        """See to it that what is at the path now survives a power loss, whoever brought it there.
+    async def settle(self, *paths: str) -> None:
+        """See to it that what is at the paths now survives a power loss, whoever brought it there.
 
         For a caller who found done already what it was to do: another process may have died, or
         still be busy, between the change that can be seen and its sync. Of a file that goes for

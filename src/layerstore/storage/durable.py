@@ -14,12 +14,14 @@ import shutil
 import stat
 import threading
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, NamedTuple
 
 from layerstore.storage.beneath import (
     ABSENT,
     FILE_MODE,
+    LOOK,
     READ,
     Descriptor,
     Tree,
@@ -27,6 +29,7 @@ from layerstore.storage.beneath import (
     parent,
     persistently,
 )
+from layerstore.storage.driver import NO_FILES, Files
 
 OURS: Final = "/layerstore"
 TRASH: Final = f"{OURS}/trash"
@@ -109,6 +112,27 @@ class _Settled:
                 self._known.popitem(last=False)
 
 
+class _Draft(NamedTuple):
+    """A file under a temporary name in the open folder where it belongs."""
+
+    path: str
+    folder: int
+    temporary: str
+    file: int = -1
+
+    @property
+    def name(self) -> str:
+        return last_name(self.path)
+
+
+def _sync_all(files: Sequence[int]) -> None:
+    """Begin to write all of them before waiting for the first: most of the others are done then."""
+    for file in files[1:]:
+        start_writeback(file, 0, 0)
+    for file in files:
+        os.fsync(file)
+
+
 class Disk:
     """Files that appear whole and stay, below one tree."""
 
@@ -169,56 +193,105 @@ class Disk:
             self._settled.add(path, identity)
             path, identity = above, above_identity
 
-    def replace(self, path: str, content: bytes, new_id: str, durable: bool) -> None:
-        """Make or replace a file, whole or not at all; its folder is made, again if it vanishes."""
-        persistently(lambda: self._replace_once(path, content, new_id, durable))
+    def is_settled(self, path: str) -> bool:
+        """Whether this process has synced the file that is there; never waits for a disk."""
+        try:
+            there = self._tree.open_cached(path, LOOK)
+        except FileNotFoundError:
+            return False
+        if there is None:
+            return False
+        with there as file:
+            return self._settled_files.has(path, _identity(file))
 
-    def _replace_once(self, path: str, content: bytes, new_id: str, durable: bool) -> None:
-        above, name = parent(path), last_name(path)
-        temporary = f"{name}.{new_id}.tmp"
-        with self._tree.made_folder(above) as folder:
+    def replace(self, files: Files, new_id: str, durable: bool = True) -> None:
+        """Make or replace files, each whole or not at all, in their order.
+
+        Their folders are made, again if one vanishes. All are durable when this returns; a crash
+        before that leaves the first of them.
+        """
+        persistently(lambda: self._replace_once(files, new_id, durable))
+
+    def _replace_once(self, files: Files, new_id: str, durable: bool) -> None:
+        with self._drafts(files, new_id, durable) as drafts:
+            self._place(drafts, durable)
+
+    @contextmanager
+    def _drafts(self, files: Files, new_id: str, durable: bool) -> Iterator[Sequence[_Draft]]:
+        """The files under temporary names, their bytes synced; gone again if the block fails."""
+        drafts: list[_Draft] = []
+        with ExitStack() as opened:
             try:
-                with _new_file(folder, temporary) as file:
+                for path, content in files.items():
+                    folder = opened.enter_context(self._tree.made_folder(parent(path)))
+                    draft = _Draft(path, folder, f"{last_name(path)}.{new_id}.tmp")
+                    file = opened.enter_context(_new_file(folder, draft.temporary))
+                    drafts.append(draft._replace(file=file))
                     write_all(file, content, 0)
-                    if durable:
-                        os.fsync(file)
-                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                if durable:
+                    _sync_all([draft.file for draft in drafts])
+                yield drafts
             except BaseException:
-                unlink_if_there(folder, temporary)
+                for draft in drafts:
+                    unlink_if_there(draft.folder, draft.temporary)
                 raise
+
+    def _place(self, drafts: Sequence[_Draft], durable: bool) -> None:
+        """Give each its name, durably before the next one gets its own."""
+        for draft in drafts:
+            folder = draft.folder
+            os.rename(draft.temporary, draft.name, src_dir_fd=folder, dst_dir_fd=folder)
             if durable:
-                self._settle_name(path, folder)
+                self._settle_name(draft.path, folder)
 
-    def arrive(self, origin: int, name: str, target: str, durable: bool = True) -> None:
-        """Give a synced file in an open folder the path `target`, replacing what is there."""
-        persistently(lambda: self._arrive_once(origin, name, target, durable))
+    def arrive(
+        self,
+        origin: int,
+        name: str,
+        target: str,
+        durable: bool = True,
+        beside: Files = NO_FILES,
+        new_id: str = "",
+    ) -> None:
+        """Give a synced file in an open folder the path `target`, replacing what is there.
 
-    def _arrive_once(self, origin: int, name: str, target: str, durable: bool) -> None:
-        above = parent(target)
-        with self._tree.made_folder(above) as folder:
+        The small files `beside` it appear right behind, as by `replace`.
+        """
+        persistently(lambda: self._arrive_once(origin, name, target, durable, beside, new_id))
+
+    def _arrive_once(
+        self, origin: int, name: str, target: str, durable: bool, beside: Files, new_id: str
+    ) -> None:
+        with (
+            self._drafts(beside, new_id, durable) as drafts,
+            self._tree.made_folder(parent(target)) as folder,
+        ):
             os.rename(name, last_name(target), src_dir_fd=origin, dst_dir_fd=folder)
             if durable:
                 self._settle_name(target, folder)
+            self._place(drafts, durable)
 
-    def delete(self, path: str, new_id: str) -> None:
+    def delete(self, path: str, new_id: str, durable: bool = True) -> None:
         """A file, or a folder with all that is in it; what is gone already stays so."""
         try:
-            self._take_away(path, new_id)
+            self._take_away(path, new_id, durable)
         except OSError as error:
             if error.errno not in ABSENT:
                 raise
-            self._settle_absence(path)
+            if durable:
+                self._settle_absence(path)
 
-    def _take_away(self, path: str, new_id: str) -> None:
+    def _take_away(self, path: str, new_id: str, durable: bool) -> None:
         name = last_name(path)
         with self._tree.folder(parent(path)) as folder:
             if stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
-                self._discard(folder, name, new_id)
-            else:
-                os.unlink(name, dir_fd=folder)
+                self._discard(folder, name, new_id, durable)
+                return
+            os.unlink(name, dir_fd=folder)
+            if durable:
                 os.fsync(folder)
 
-    def _discard(self, folder: int, name: str, new_id: str) -> None:
+    def _discard(self, folder: int, name: str, new_id: str, durable: bool) -> None:
         """Take a folder away at once, and empty it then; in place if it lies on another device."""
         with persistently(lambda: self._tree.made_folder(TRASH, OURS_MODE)) as trash:
             try:
@@ -227,7 +300,8 @@ class Disk:
                 if error.errno != errno.EXDEV:
                     raise
                 shutil.rmtree(name, dir_fd=folder)
-            os.fsync(folder)
+            if durable:
+                os.fsync(folder)
             shutil.rmtree(new_id, ignore_errors=True, dir_fd=trash)
 
     def empty_trash(self) -> None:

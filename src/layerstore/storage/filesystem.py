@@ -15,7 +15,14 @@ import errno
 import io
 import os
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing, suppress
 from datetime import datetime
 from itertools import islice
@@ -27,7 +34,9 @@ from layerstore.clock import Clock
 from layerstore.storage import incoming, ordering, temporaries
 from layerstore.storage.beneath import ABSENT, LOOK, NAME, READ, Descriptor, Tree
 from layerstore.storage.driver import (
+    NO_FILES,
     FileInfo,
+    Files,
     InvalidOffset,
     InvalidPath,
     Notes,
@@ -182,7 +191,13 @@ class FilesystemDriver:
 
     async def _replace(self, path: str, content: bytes, durable: bool) -> None:
         new_id = self._clock.new_id()
-        await self._writing(path, self._disk.replace, path, content, new_id, durable)
+        await self._writing(path, self._disk.replace, {path: content}, new_id, durable)
+
+    async def put_all(self, files: Files) -> None:
+        for path in files:
+            check_path(NAME, path)
+        if files:
+            await self._writing(next(iter(files)), self._disk.replace, files, self._clock.new_id())
 
     async def _put_chunks(self, path: str, chunks: AsyncIterable[bytes], durable: bool) -> None:
         spool = incoming.Spool(self._tree, self._disk, self._clock.new_id())
@@ -198,26 +213,34 @@ class FilesystemDriver:
             await asyncio.shield(self._writers.run(spool.discard))
             raise
 
-    async def begin(self, path: str) -> None:
-        check_path(NAME, path)
-        await self._writing(path, self._unfinished.begin, path)
+    async def begin(self, path: str, beside: Files = NO_FILES) -> None:
+        for each in (path, *beside):
+            check_path(NAME, each)
+        await self._writing(path, self._begin, path, beside, self._clock.new_id())
+
+    def _begin(self, path: str, beside: Files, new_id: str) -> None:
+        self._unfinished.begin(path)
+        self._disk.replace(beside, new_id, durable=False)
 
     async def append(
         self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
     ) -> int:
         check_path(NAME, path)
-        size = at
+        size, is_synced = at, False
         try:
             async for chunk in chunks:
-                await self._writing(path, self._unfinished.write, path, size, chunk)
-                size += len(chunk)
+                is_short = len(chunk) < PIECE_BYTES  # as a rule the last one
+                step = self._unfinished.write_last if is_short else self._unfinished.write
+                await self._writing(path, step, path, size, chunk)
+                size, is_synced = size + len(chunk), is_short
         except BaseException:
-            if size > at:  # what came is told as kept, and its hash may be
+            if size > at and not is_synced:  # what came is told as kept, and its hash may be
                 with suppress(StorageError):
                     await self._writing(path, self._unfinished.sync, path, size)
             raise
-        sync = self._unfinished.check if size == at else self._unfinished.sync
-        await self._writing(path, sync, path, size)
+        if not is_synced:
+            sync = self._unfinished.check if size == at else self._unfinished.sync
+            await self._writing(path, sync, path, size)
         return size
 
     async def pending(self, path: str) -> int | None:
@@ -234,7 +257,8 @@ class FilesystemDriver:
 
     async def finish(self, path: str) -> None:
         check_path(NAME, path)
-        await self._changing(path, self._unfinished.finish, path)
+        if (await self.stat(path)).is_dir:
+            raise PathNotFound(NAME, path)
 
     async def drop(self, path: str, size: int | None = None) -> None:
         check_path(NAME, path)
@@ -244,10 +268,13 @@ class FilesystemDriver:
         with suppress(PathNotFound):
             await self._changing(path, self._unfinished.drop, path)
 
-    async def move(self, source: str, target: str, size: int | None = None) -> None:
-        check_path(NAME, source)
-        check_path(NAME, target)
-        await self._writing(target, self._unfinished.move, source, target, size)
+    async def move(
+        self, source: str, target: str, size: int | None = None, beside: Files = NO_FILES
+    ) -> None:
+        for path in (source, target, *beside):
+            check_path(NAME, path)
+        new_id = self._clock.new_id()
+        await self._writing(target, self._unfinished.move, source, target, size, beside, new_id)
 
     async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         check_path(NAME, path)
@@ -308,13 +335,20 @@ class FilesystemDriver:
             for item in batch:
                 yield item
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, *, durable: bool = True) -> None:
         check_path(NAME, path)
-        await self._changing(path, self._disk.delete, path, self._clock.new_id())
+        await self._changing(path, self._disk.delete, path, self._clock.new_id(), durable)
 
-    async def settle(self, path: str) -> None:
-        check_path(NAME, path)
-        await self._changing(path, self._disk.settle_path, path)
+    async def settle(self, *paths: str) -> None:
+        for path in paths:
+            check_path(NAME, path)
+        unsettled = [path for path in paths if not self._disk.is_settled(path)]
+        if unsettled:
+            await self._changing(unsettled[0], self._settle, unsettled)
+
+    def _settle(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            self._disk.settle_path(path)
 
     def file_for(self, path: str) -> Path | None:
         check_path(NAME, path)

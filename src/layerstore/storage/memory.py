@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 
 from layerstore.clock import Clock
 from layerstore.storage.driver import (
+    NO_FILES,
     FileInfo,
+    Files,
     InvalidOffset,
     InvalidPath,
     Notes,
@@ -95,10 +97,15 @@ class MemoryDriver:
             del self._order[bisect_left(self._order, _key(path))]
         return file
 
-    async def begin(self, path: str) -> None:
+    async def put_all(self, files: Files) -> None:
+        for path, content in files.items():
+            await self.put(path, content)
+
+    async def begin(self, path: str, beside: Files = NO_FILES) -> None:
         check_path(NAME, path)
         self._check_fit(path)
         self._unfinished[path] = bytearray()
+        await self.put_all(beside)
 
     async def append(
         self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
@@ -141,7 +148,9 @@ class MemoryDriver:
             self._standing_at(path, size)
         self._unfinished.pop(path, None)
 
-    async def move(self, source: str, target: str, size: int | None = None) -> None:
+    async def move(
+        self, source: str, target: str, size: int | None = None, beside: Files = NO_FILES
+    ) -> None:
         content = self._file(source).content
         check_path(NAME, target)
         if size is not None and len(content) != size:
@@ -149,6 +158,7 @@ class MemoryDriver:
         self._check_fit(target)
         self._forget(source)
         self._keep(target, content)
+        await self.put_all(beside)
 
     async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         content = self._file(path).content
@@ -202,7 +212,7 @@ class MemoryDriver:
             yield path, await self.stat(path)
             point = key + "\0"
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, *, durable: bool = True) -> None:
         check_path(NAME, path)
         self._forget(path)
         while (key := self._first_from(_below(path), _below(path))) is not None:
@@ -210,8 +220,9 @@ class MemoryDriver:
         for unfinished in [each for each in self._unfinished if _is_at_or_below(each, path)]:
             del self._unfinished[unfinished]
 
-    async def settle(self, path: str) -> None:
-        check_path(NAME, path)
+    async def settle(self, *paths: str) -> None:
+        for path in paths:
+            check_path(NAME, path)
 
     def file_for(self, path: str) -> Path | None:
         check_path(NAME, path)

@@ -4,7 +4,7 @@ It refuses paths outside the grammar, tells how long the driver took, and lets n
 operating system through. It holds no state and decides nothing else.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Protocol, Self, TypeVar
 
 from layerstore.clock import Clock
 from layerstore.storage.driver import (
+    NO_FILES,
     FileInfo,
+    Files,
     Notes,
     StorageDriver,
     check_folder,
@@ -114,10 +116,19 @@ class MeteredDriver:
                 content = _resting(content, watch)
             await self._driver.put(path, content, durable=durable)
 
-    async def begin(self, path: str) -> None:
-        check_path(self.name, path)
+    async def put_all(self, files: Files) -> None:
+        self._check_all(files)
+        with self._operation("put", next(iter(files), "/")):
+            await self._driver.put_all(files)
+
+    def _check_all(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            check_path(self.name, path)
+
+    async def begin(self, path: str, beside: Files = NO_FILES) -> None:
+        self._check_all((path, *beside))
         with self._operation("begin", path):
-            await self._driver.begin(path)
+            await self._driver.begin(path, beside)
 
     async def append(
         self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
@@ -146,11 +157,12 @@ class MeteredDriver:
         with self._operation("drop", path):
             await self._driver.drop(path, size)
 
-    async def move(self, source: str, target: str, size: int | None = None) -> None:
-        check_path(self.name, source)
-        check_path(self.name, target)
+    async def move(
+        self, source: str, target: str, size: int | None = None, beside: Files = NO_FILES
+    ) -> None:
+        self._check_all((source, target, *beside))
         with self._operation("move", source):
-            await self._driver.move(source, target, size)
+            await self._driver.move(source, target, size, beside)
 
     async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         check_path(self.name, path)
@@ -183,15 +195,15 @@ class MeteredDriver:
                 async for file in steps:
                     yield file
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, *, durable: bool = True) -> None:
         check_path(self.name, path)
         with self._operation("delete", path):
-            await self._driver.delete(path)
+            await self._driver.delete(path, durable=durable)
 
-    async def settle(self, path: str) -> None:
-        check_path(self.name, path)
-        with self._operation("settle", path):
-            await self._driver.settle(path)
+    async def settle(self, *paths: str) -> None:
+        self._check_all(paths)
+        with self._operation("settle", paths[0] if paths else "/"):
+            await self._driver.settle(*paths)
 
     def file_for(self, path: str) -> Path | None:
         check_path(self.name, path)

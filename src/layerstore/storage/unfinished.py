@@ -25,7 +25,7 @@ from layerstore.storage.beneath import (
     parent,
     persistently,
 )
-from layerstore.storage.driver import InvalidOffset, PathNotFound
+from layerstore.storage.driver import NO_FILES, Files, InvalidOffset, PathNotFound
 from layerstore.storage.durable import Disk, start_writeback, write_all
 
 PIECE_BYTES: Final = 1024 * 1024
@@ -67,6 +67,13 @@ class Unfinished:
             self._write_piece(path, at, piece)
             at += len(piece)
 
+    def write_last(self, path: str, at: int, content: bytes) -> None:
+        """The same for content of one piece at most, and sync the file then."""
+        with self._standing_at(path, at) as file:
+            write_all(file, content, at)
+            fcntl.flock(file, fcntl.LOCK_UN)
+            os.fdatasync(file)
+
     def _write_piece(self, path: str, at: int, piece: memoryview) -> None:
         with self._standing_at(path, at) as file:
             write_all(file, piece, at)
@@ -101,16 +108,18 @@ class Unfinished:
         except OSError as error:
             raise _gone(error, path, at) from None
 
-    def finish(self, path: str) -> None:
-        """Make the bytes durable; the name becomes so when the file is moved to its place."""
-        with (
-            self._tree.folder(parent(path)) as folder,
-            _for_syncing(folder, last_name(path)) as file,
-        ):
-            os.fsync(file)
+    def move(
+        self,
+        source: str,
+        target: str,
+        size: int | None,
+        beside: Files = NO_FILES,
+        new_id: str = "",
+    ) -> None:
+        """Sync and rename under the lock of the writers, so that none of them reaches the target.
 
-    def move(self, source: str, target: str, size: int | None) -> None:
-        """Rename under the lock of the writers, so that none of them reaches the target."""
+        The small files `beside` it come with it.
+        """
         try:
             origin = self._tree.folder(parent(source))
             held = _held(origin.number, last_name(source), _for_syncing)
@@ -122,7 +131,8 @@ class Unfinished:
             found = os.fstat(file).st_size
             if size is not None and found != size:
                 raise InvalidOffset(NAME, source, size, found)
-            self._disk.arrive(folder, last_name(source), target)
+            os.fsync(file)
+            self._disk.arrive(folder, last_name(source), target, True, beside, new_id)
 
     def drop(self, path: str) -> None:
         """Take the file away. FileNotFoundError when there is none."""

@@ -13,7 +13,9 @@ from typing import Final
 
 from layerstore.clock import Clock
 from layerstore.storage.driver import (
+    NO_FILES,
     FileInfo,
+    Files,
     InvalidOffset,
     InvalidPath,
     Notes,
@@ -173,8 +175,13 @@ class ObjectStoreDriver:
                 if part.size:
                     parts.append(await self._objects.put_part(key, upload, number, part))
 
-    async def begin(self, path: str) -> None:
-        await self._sessions.begin(self._key_to_write(path))
+    async def put_all(self, files: Files) -> None:
+        for path, content in files.items():
+            await self.put(path, content)
+
+    async def begin(self, path: str, beside: Files = NO_FILES) -> None:
+        key = self._key_to_write(path)
+        await asyncio.gather(self._sessions.begin(key), self.put_all(beside))
 
     async def append(
         self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
@@ -216,7 +223,9 @@ class ObjectStoreDriver:
         except Overtaken as error:
             raise InvalidOffset(self.name, path, size or 0, error.size) from None
 
-    async def move(self, source: str, target: str, size: int | None = None) -> None:
+    async def move(
+        self, source: str, target: str, size: int | None = None, beside: Files = NO_FILES
+    ) -> None:
         key, new_key = self._key(source), self._key_to_write(target)
         found = await self._objects.head(key)
         if found is None:
@@ -227,7 +236,9 @@ class ObjectStoreDriver:
             await self._copier.copy(found, new_key)
         except ConditionFailed:
             raise PathNotFound(self.name, source) from None
-        await asyncio.gather(self._objects.delete(key), self._sessions.forget(key))
+        await asyncio.gather(
+            self.put_all(beside), self._objects.delete(key), self._sessions.forget(key)
+        )
 
     async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         key = self._key(path)
@@ -282,7 +293,7 @@ class ObjectStoreDriver:
             async for item in listing.walk(self._objects, prefix, point):
                 yield self._path(item.key), listing.info(item)
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, *, durable: bool = True) -> None:
         key = self._key(path)
         if not self._fits(key):
             return
@@ -303,8 +314,9 @@ class ObjectStoreDriver:
                 return
             more = page.more
 
-    async def settle(self, path: str) -> None:
-        self._key(path)  # what an object store has answered is durable
+    async def settle(self, *paths: str) -> None:
+        for path in paths:
+            self._key(path)  # what an object store has answered is durable
 
     def file_for(self, path: str) -> Path | None:
         check_path(self.name, path)
