@@ -14,7 +14,16 @@ from typing import Final, NamedTuple
 from layerstore.storage.filesystem import FilesystemDriver
 from tests.faults.crash_checks import wrong_with
 from tests.faults.crash_story import STEPS, Claims, Ledger, Opened, Step, World
-from tests.faults.recording import Event, Noted, Recorder, Synced, Written, tree_below
+from tests.faults.recording import (
+    Event,
+    Made,
+    Noted,
+    Recorder,
+    Renamed,
+    Synced,
+    Written,
+    tree_below,
+)
 from tests.faults.replay import (
     ALL_REMAINS,
     Disk,
@@ -81,9 +90,11 @@ class Moment:
 def moments(events: Sequence[Event], since: int = 0) -> Iterator[Moment]:
     """Each moment at which a disk may hold what it could not hold before, from event `since` on.
 
-    After a sync it can hold less only; so behind one there is no moment of its own.
+    After a sync it can hold less only, and what has a temporary name is looked at by nobody until
+    it gets another one; so behind such calls there is no moment of its own.
     """
     disk = Disk()
+    temporary: set[int] = set()
     claims: Claims = {}
     step = STEPS[0]
     for number, event in enumerate(events):
@@ -91,6 +102,14 @@ def moments(events: Sequence[Event], since: int = 0) -> Iterator[Moment]:
         match event:
             case Synced():
                 continue
+            case Made() if event.name.endswith(".tmp"):
+                temporary.add(event.number)
+                continue
+            case Written() if event.number in temporary:
+                continue
+            case Renamed():
+                named = disk.number_of(event.to_folder, event.to_name)
+                temporary -= {named}
             case Noted(remark) if isinstance(remark, Mapping):
                 claims = remark
             case Noted(remark):
@@ -113,7 +132,7 @@ class Depth(NamedTuple):
 
 SHALLOW: Final = Depth(0, (nothing_unsynced, zeros_unsynced))
 USUAL: Final = Depth(2, (nothing_unsynced, zeros_unsynced, only_the_latest))
-DEEP: Final = Depth(4, ALL_REMAINS)
+DEEP: Final = Depth(3, ALL_REMAINS)
 
 
 class State(NamedTuple):

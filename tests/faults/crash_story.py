@@ -37,7 +37,6 @@ from layerstore.registry.paths import (
     TagCurrent,
     UploadData,
     repository_folder,
-    signatures_folder,
 )
 from layerstore.registry.repository import Repository
 from layerstore.registry.uploads import STATES_FROM_BYTES
@@ -398,13 +397,15 @@ async def lean_on_what_another_program_left(world: World) -> None:
 
 
 async def delete_what_another_began_to_delete(world: World) -> None:
-    """The signatures are gone already, but nobody has synced that."""
-    digest = Digest.of(PAYLOAD)
-    folder = world.root / signatures_folder(OLD, digest)[1:]
-    gone = dict.fromkeys(world.ledger.below(f"{repository_folder(OLD)}/_manifests"))
+    """The referrer's entry is gone already, but nobody has synced that."""
+    await push_referrer(world)
+    digest = Digest.of(REFERRER)
+    entry = ReferrerLink(ALPINE, Digest.of(FIRST), digest).path
+    gone = {RevisionLink(ALPINE, digest).path: None, entry: None}
+    folder = (world.root / entry[1:]).parent
     with suppress(ManifestUnknown), world.ledger.changing(gone):
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        await world.repository(OLD).manifests.delete(digest)
+        await world.repository(ALPINE).manifests.delete(digest)
 
 
 async def delete_repository(world: World) -> None:

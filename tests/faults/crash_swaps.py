@@ -10,7 +10,6 @@ from typing import Final, NamedTuple, TypeAlias
 from layerstore.clock import Clock
 from layerstore.storage.filesystem import FilesystemDriver
 
-
 Files: TypeAlias = Mapping[str, bytes]
 NO_FILES: Final[Files] = MappingProxyType({})
 

@@ -206,6 +206,10 @@ class Disk:
             _apply(self._journalled, step)
         self._journal = self._journal[count:]
 
+    def number_of(self, folder: int, name: str) -> int | None:
+        """What the name in the folder leads to now."""
+        return self._now.get(folder, {}).get(name)
+
     def whole(self) -> Tree:
         """What is there as long as the power does not fail."""
         return self._tree(self._now, everything)

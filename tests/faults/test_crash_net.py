@@ -34,7 +34,7 @@ from tests.faults.crash_swaps import Change, SwappingDriver
 from tests.faults.recording import Event, Removed, Renamed, Synced, Written
 from tests.faults.replay import Disk, Tree
 
-SINGLE_SYNCS: Final = 120 if IS_LONG else 12
+SINGLE_SYNCS: Final = 60 if IS_LONG else 12
 """How many single syncs are left out, one at a time."""
 
 NEEDED_MIN: Final = 0.75

@@ -26,7 +26,7 @@ from tests.faults.crash_rebuilt import build, wrong_after_restart
 from tests.faults.recording import Noted
 from tests.faults.replay import Disk
 
-RESTARTS = 2500 if IS_LONG else 60
+RESTARTS = 1000 if IS_LONG else 60
 
 
 @pytest.fixture(scope="module")
