@@ -20,6 +20,7 @@ from layerstore import __version__
 from layerstore.api.admission import PageGate
 from layerstore.api.calls import IssueToken
 from layerstore.api.dispatch import Api
+from layerstore.api.locations import base_of
 from layerstore.api.options import ApiOptions
 from layerstore.api.routes import build as build_address
 from layerstore.auth.access import Authority, AuthorityUnusable, OpenAuthority
@@ -574,7 +575,8 @@ def _with_passes(passwords: HtpasswdAuthority, config: Config, clock: Clock) -> 
     secret = config.http.secret.encode() or clock.token(SECRET_BYTES)
     passes = Passes(secret, clock, passwords.hash_of)
     path = config.http.prefix.rstrip("/") + build_address(IssueToken())
-    authority = PassAuthority(passwords, passes, path, config.http.host or None)
+    host = base_of(config.http.host) if config.http.host else None
+    authority = PassAuthority(passwords, passes, path, host)
     return _Entrance(authority, passes)
 
 

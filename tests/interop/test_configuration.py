@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.servers import Server, Settings, layerstore_server, original_server
+from tests.wire.client import SocketWire
 
 Serve = Callable[..., AbstractContextManager[Server]]
 
@@ -76,6 +77,28 @@ def test_where_they_differ_a_variable_has_the_last_word(name: str, tmp_path: Pat
     for serve, values in ((original_server, original), (layerstore_server, ours)):
         answer = _answer(serve, tmp_path / serve.__name__, HEADERS, variables)
         assert answer == (200, {"x-one": values})
+
+
+HOSTS = [
+    "https://fixed.example",
+    "https://fixed.example/",
+    "https://fixed.example:443",
+    "https://fixed.example/base",
+    "https://fixed.example/base/",
+    "https://fixed.example/base/deeper",
+]
+
+
+def test_both_send_clients_to_the_same_place(tmp_path: Path) -> None:
+    """Where `http.host` has a path, and where it has half of one."""
+    for number, host in enumerate(HOSTS):
+        config = {"http": {"host": host}}
+        places = set()
+        for serve in (original_server, layerstore_server):
+            with serve(tmp_path / f"{serve.__name__}-{number}", config=config) as server:
+                answer = SocketWire(server.host).ask("POST", "/v2/a/blobs/uploads/")
+                places.add(answer.location.partition("/a/blobs/")[0])
+        assert len(places) == 1, (host, places)
 
 
 @pytest.mark.parametrize(

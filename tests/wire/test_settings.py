@@ -122,6 +122,8 @@ LOCATIONS = [
     ("\nhttp: {relativeurls: true}", "/v2/"),
     ("\nhttp: {relativeurls: false}", "http://registry.example/v2/"),
     ("\nhttp: {host: 'https://fixed.example:5000'}", "https://fixed.example:5000/v2/"),
+    ("\nhttp: {host: 'HTTPS://fixed.example/base/'}", "https://fixed.example/base/v2/"),
+    ("\nhttp: {host: 'https://fixed.example/base'}", "https://fixed.example/v2/"),
     ("\nhttp: {relativeurls: false, trustedproxies: [127.0.0.0/8]}", "https://public.example/v2/"),
     ("\nhttp: {relativeurls: false, trustedproxies: [10.0.0.0/8]}", "http://registry.example/v2/"),
 ]

@@ -4,6 +4,8 @@ Relative unless `http.host` is set or the file says `relativeurls: false` (decis
 tells its scheme and host as the named proxies, and nobody else, gave them (`web/`).
 """
 
+from urllib.parse import urlsplit
+
 from layerstore.api.calls import Call
 from layerstore.api.options import ApiOptions
 from layerstore.api.routes import build
@@ -14,7 +16,7 @@ class Locations:
     """Makes the URL of a call as the client should be told it."""
 
     def __init__(self, options: ApiOptions) -> None:
-        self._host = options.host.rstrip("/") if options.host else None
+        self._host = base_of(options.host) if options.host else None
         self._prefix = options.prefix.rstrip("/")
         self._from_request = options.relative_urls is False and self._host is None
 
@@ -28,6 +30,15 @@ class Locations:
     def absolute(self, call: Call, request: Request) -> str:
         """For those who hear of it elsewhere: events, documents."""
         return (self._host or origin(request)) + self._prefix + build(call)
+
+
+def base_of(host: str) -> str:
+    """What stands before every path: `http.host` without a slash at its end.
+
+    As the original resolves it: what follows the last slash of the URL's path is no part of it.
+    """
+    parts = urlsplit(host)
+    return f"{parts.scheme.lower()}://{parts.netloc}{parts.path.rpartition('/')[0]}"
 
 
 def origin(request: Request) -> str:

@@ -186,7 +186,7 @@ def _http(config: Config) -> Iterator[str]:
     yield from _address(http)
     if http.prefix and not (http.prefix.startswith("/") and http.prefix.endswith("/")):
         yield f"http.prefix: {http.prefix!r} has to begin and end with /"
-    if http.host and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", http.host):
+    if http.host and not re.fullmatch(r"(?i:https?)://[^/\s]+(/\S*)?", http.host):
         yield f"http.host: {http.host!r} is no URL such as https://registry.example"
 
     yield from _headers(http.headers)

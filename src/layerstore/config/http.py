@@ -108,7 +108,8 @@ class Http(Section, frozen=True):
     """Kind of the address."""
 
     host: str = ""
-    """The URL under which clients reach the registry (scheme and host); empty: as they say."""
+    """The URL under which clients reach the registry: scheme, host, and a path that ends with a
+    slash if there is one; empty: as they say."""
 
     prefix: str = ""
     """Path in front of `/v2/`, beginning and ending with `/`."""
