@@ -1,6 +1,6 @@
 # Two commands matter: "make serve" and "make test". Each sets up all that it needs.
 .DEFAULT_GOAL := help
-.PHONY: help serve setup check format test test-s3 test-s3-large programs image bench test-large faults faults-report fuzz-long fuzz-guided conformance-report constraints clean
+.PHONY: help serve setup check format test test-s3 test-clouds test-s3-large programs image bench test-large faults faults-report fuzz-long fuzz-guided conformance-report constraints clean
 
 bin := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
@@ -36,6 +36,9 @@ test: setup programs ## set everything up and run all tests
 test-s3: setup programs ## clients against two instances on S3, killed and crowded
 	LAYERSTORE_LONG=1 $(bin)/pytest tests/contract/test_s3.py tests/object_storage -s $(ARGS)
 	LAYERSTORE_CLIENTS_AGAINST=s3 $(bin)/pytest tests/clients --ignore tests/clients/test_many_clients.py $(ARGS)
+
+test-clouds: setup programs ## Google Cloud Storage and Azure in their long form
+	LAYERSTORE_LONG=1 $(bin)/pytest tests/contract/test_gcs.py tests/contract/test_azure.py $(addprefix tests/object_storage/test_clouds,.py _served.py) $(ARGS)
 
 test-s3-large: setup programs ## a layer of 20 GiB through S3
 	LAYERSTORE_LARGE=1 $(bin)/pytest tests/object_storage/test_large_layer.py -s $(ARGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import format_datetime
@@ -173,8 +173,29 @@ class AzureServer:
             *(("restype", "container"), ("comp", "list")),
             *(("include", "uncommittedblobs"), ("prefix", folder)),
         ]
-        answer = await _asked(self.url, "GET", query)
-        return [item.key for item in page_of(answer.content).objects]
+        return [item.key for item in page_of((await self.ask("GET", query=query)).content).objects]
+
+    async def ask(
+        self,
+        method: str,
+        key: str = "",
+        *,
+        query: Query = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
+        """What the store answers to the account itself; without a key about the container."""
+        address = Address(EMULATED_ACCOUNT, self.url, BUCKET)
+        authority = ByKey(address, SharedKey.of(EMULATED_ACCOUNT, EMULATED_KEY))
+        date = format_datetime(SystemClock().now(), usegmt=True)
+        dated = {**(headers or {}), "x-ms-date": date, "x-ms-version": VERSION}
+        path = address.path(key)
+        text, sent = await authority.sent(Asked(method, path, query, dated, len(body)))
+        http = HttpClient()
+        try:
+            return await http.ask(method, address.url(path, text), sent, body)
+        finally:
+            await http.close()
 
 
 @contextmanager
@@ -187,20 +208,7 @@ def azure_server(folder: Path) -> Iterator[AzureServer]:
         *("--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"),
     ]
     with running(command, log=folder / "azurite.log", ready=lambda: accepts(port)) as process:
-        made = asyncio.run(_asked(url, "PUT", [("restype", "container")]))
+        server = AzureServer(url, process)
+        made = asyncio.run(server.ask("PUT", query=[("restype", "container")]))
         assert made.status == 201, made
-        yield AzureServer(url, process)
-
-
-async def _asked(url: str, method: str, query: Query) -> Answer:
-    """What the container's own address answers to the account."""
-    address = Address(EMULATED_ACCOUNT, url, BUCKET)
-    authority = ByKey(address, SharedKey.of(EMULATED_ACCOUNT, EMULATED_KEY))
-    date = format_datetime(SystemClock().now(), usegmt=True)
-    headers = {"x-ms-date": date, "x-ms-version": VERSION}
-    text, sent = await authority.sent(Asked(method, address.path(), query, headers))
-    http = HttpClient()
-    try:
-        return await http.ask(method, address.url(address.path(), text), sent)
-    finally:
-        await http.close()
+        yield server

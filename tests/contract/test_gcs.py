@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -7,6 +8,7 @@ from layerstore.clock import SystemClock
 from layerstore.storage.driver import StorageDriver
 from layerstore.storage.gcs.opened import open_gcs
 from layerstore.storage.gcs.settings import MIB
+from layerstore.storage.objects.store import KEYS_PER_PAGE
 from tests.contract.object_store import PART, ObjectStoreSuite
 from tests.object_stores import GcsServer, gcs_server
 
@@ -18,6 +20,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcsServer]:
 
 
 class TestGcsDriver(ObjectStoreSuite):
+    many = ObjectStoreSuite.many if os.environ.get("LAYERSTORE_LONG") else KEYS_PER_PAGE + 20
+
     @pytest.fixture
     def open_place(self, store: GcsServer) -> Iterator[Callable[[], StorageDriver]]:
         settings = store.settings(

@@ -28,10 +28,9 @@ async def make_of_blocks(blobs: Blobs, key: str, mark: str) -> None:
         return
     spare = f"{key}!{mark}{SPARE}"
     copier = Copier(blobs, 0, COPIED_PART_BYTES, PARTS_AT_ONCE)
-    if found.size:
-        await copier.copy(found, spare)
+    await (copier.copy(found, spare) if found.size else blobs.put(spare, b""))
     kept = await blobs.head(spare)
     await blobs.delete(key, found.etag)
     if kept is not None:
-        await copier.copy(kept, key)
-        await blobs.delete(spare)
+        await (copier.copy(kept, key) if found.size else blobs.put(key, b""))
+    await blobs.delete(spare)
