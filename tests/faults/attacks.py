@@ -22,6 +22,9 @@ CALM_S: Final = 0.05
 GATHERED_MAX: Final = 200
 """Clients that connect at the same time."""
 
+ATTACKER: Final = "127.0.0.66"
+"""Not the address of honest clients, for the limits of each address are its own."""
+
 HOST: Final = b"Host: registry.example\r\n"
 
 
@@ -224,7 +227,9 @@ async def _again_and_again(
     while True:
         with suppress(OSError, EOFError, asyncio.IncompleteReadError):
             async with gate:
-                reader, writer = await asyncio.open_connection(address, int(port))
+                reader, writer = await asyncio.open_connection(
+                    address, int(port), local_addr=(ATTACKER, 0)
+                )
             harm.began += 1
             harm.requests += 1
             try:
