@@ -9,7 +9,7 @@ from typing import Final
 
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
-_LARGE_BYTES: Final = 128 * 1024
+_LARGE_BYTES: Final = 512 * 1024
 """Bytes from which on a piece is the system's own, not glibc's."""
 
 
