@@ -1,6 +1,6 @@
 # Two commands matter: "make serve" and "make test". Each sets up all that it needs.
 .DEFAULT_GOAL := help
-.PHONY: help serve setup check format test test-s3 test-clouds test-s3-large programs image bench test-large faults faults-report fuzz-long fuzz-guided conformance-report constraints clean
+.PHONY: interop-long help serve setup check format test test-s3 test-clouds test-s3-large programs image bench test-large faults faults-report fuzz-long fuzz-guided conformance-report constraints clean
 
 bin := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
@@ -45,6 +45,9 @@ test-s3-large: setup programs ## a layer of 20 GiB through S3
 
 test-large: setup programs ## blobs of 6 GiB through crane and Docker, two hundred clients for a minute
 	LAYERSTORE_LONG=1 $(bin)/pytest tests/large tests/clients/test_many_clients.py -s $(ARGS)
+
+interop-long: setup programs ## long random workloads beside the originals, every damage to a storage folder
+	LAYERSTORE_LONG=1 $(bin)/pytest tests/interop/test_mixed_workload.py tests/wire/test_damage.py $(ARGS)
 
 who_may := tests/property/test_access_matrix.py tests/property/test_upload_state.py tests/settings/test_secrets.py
 

@@ -13,8 +13,8 @@ from tests.wire.client import SocketWire
 from tests.wire.stock import OCI_INDEX, digest_of, index, push_manifest
 
 LONG = bool(os.environ.get("LAYERSTORE_LONG"))
-SEEDS = range(40) if LONG else range(3)
-STEPS = 400 if LONG else 80
+SEEDS = range(12) if LONG else range(3)
+STEPS = 250 if LONG else 80
 AT_ONCE = 3
 MOVES = 40
 
