@@ -91,6 +91,7 @@ class TokenWorld:
             "a chain": leaf.token(said, x5c=chain),
             "a chain with its root": leaf.token(said, x5c=[*chain, *x5c(self._root()[0])]),
             "a key that is only named": own.token(said, jwk=own.jwk | {"kid": own.libtrust_id}),
+            "a key without a name": own.token(said, jwk=own.jwk),
             "a key with a chain": leaf.token(said, jwk=leaf.jwk | {"x5c": chain}),
             "several audiences": own.token(several, kid=own.thumbprint),
             "clocks that differ": own.token(leeway, kid=own.thumbprint),
@@ -192,7 +193,6 @@ class TokenWorld:
             "a stranger's key under a trusted name": stranger.token(
                 said, jwk=stranger.jwk | {"kid": own.thumbprint}
             ),
-            "a trusted key without its name": own.token(said, jwk=own.jwk),
             "a kid beside an unknown key": own.token(
                 said, kid=own.thumbprint, jwk=stranger.jwk | {"kid": stranger.thumbprint}
             ),

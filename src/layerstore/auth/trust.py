@@ -62,7 +62,7 @@ class TrustedKeys:
         """The trusted key that the header points to. Raises TokenInvalid.
 
         The first of `x5c`, `jwk`, `kid` that there is decides (registry-facts §2.11). A `jwk`
-        names a key and never brings one: CVE-2025-24976.
+        names a key, by its `kid` or by what it is, and never brings one: CVE-2025-24976.
         """
         if header.x5c:
             return self._certified(header.x5c, now)
@@ -78,7 +78,9 @@ class TrustedKeys:
         return bytes(" ".join(str(file.changes) for file in files), "ascii")
 
     def _hinted(self, hint: KeyHint, now: datetime) -> SigningKey:
-        return self._certified(hint.x5c, now) if hint.x5c else self._named(hint.kid)
+        if hint.x5c:
+            return self._certified(hint.x5c, now)
+        return self._named(hint.kid or _id_of(hint))
 
     def _certified(self, chain: tuple[str, ...], now: datetime) -> SigningKey:
         roots = self._bundle.value().roots if self._bundle else TrustedRoots([])
@@ -139,6 +141,15 @@ def ids_of(key: SigningKey) -> tuple[str, str]:
     if isinstance(key, Ed25519PublicKey):
         return key_id(key), _thumbprint(_edwards_jwk(key))
     return key.id, _thumbprint(key.jwk)
+
+
+def _id_of(hint: KeyHint) -> str:
+    """The id of a key that a header shows without one. Raises TokenInvalid."""
+    try:
+        key = _edwards_key(hint) if hint.kty == "OKP" else public_key(hint)
+    except KeyInvalid as error:
+        raise TokenInvalid(f"its jwk is no key: {error}") from error
+    return ids_of(key)[0]
 
 
 def _edwards_jwk(key: Ed25519PublicKey) -> JsonWebKey:

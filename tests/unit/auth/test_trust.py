@@ -84,6 +84,25 @@ def test_a_key_in_a_header_may_name_a_trusted_one(tmp_path: Path) -> None:
         assert believed(keys, signer(), jwk=signer().jwk | {"kid": kid})
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+def test_a_key_in_a_header_that_has_no_name_is_found_by_what_it_is(
+    algorithm: str, tmp_path: Path
+) -> None:
+    """As version 2 of the original does it; what is trusted is still the key of the file."""
+    own, mallory = signer(algorithm), signer(algorithm, 66)
+    keys = TrustedKeys(None, write_jwks(tmp_path, own.jwk))
+    assert believed(keys, own, jwk=own.jwk)
+    assert not believed(keys, mallory, jwk=own.jwk)
+    assert not believed(keys, mallory, jwk=mallory.jwk)
+    assert not believed(keys, own, jwk=own.jwk | {"kid": "unknown"})
+
+
+@pytest.mark.parametrize("jwk", [{"kty": "EC"}, {"kty": "oct", "k": "AAAA"}, {"kty": "OKP"}])
+def test_what_is_no_key_in_a_header_names_none(jwk: dict[str, str], tmp_path: Path) -> None:
+    keys = TrustedKeys(write_bundle(tmp_path, signer()), None)
+    assert not believed(keys, signer(), jwk=jwk)
+
+
 def test_a_key_in_a_header_may_bring_its_certificates(tmp_path: Path) -> None:
     mallory = signer("ES256", 66)
     keys = TrustedKeys(write_bundle(tmp_path, signer()), None)
