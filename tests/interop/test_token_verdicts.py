@@ -6,15 +6,16 @@ leeway) we take; what it takes and we do not is a limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from tests.issuer import entry, today
-from tests.property.access_tokens import TokenWorld
+from tests.property.access_requests import ACTIONS, REPOSITORIES, Ask, send, stock
+from tests.property.access_tokens import Entries, TokenWorld
 from tests.servers import Server, layerstore_server, original_server
-from tests.wire.client import SocketWire
+from tests.wire.client import Answer, SocketWire
 
 ENTRIES = [entry("team/app", "pull", "push")]
 TARGET = "/v2/team/app/tags/list"
@@ -75,3 +76,48 @@ def test_what_is_at_fault_is_believed_by_neither(
     for fault, authorization in world.bad(ENTRIES).items():
         original, ours = (believed(server, authorization) for server in both)
         assert (original, ours) == (fault in TAKEN_THERE, False), fault
+
+
+NOT_THERE = {"the referrers", "the extensions", "a repository deleted"}
+"""Addresses that the original does not know."""
+
+SCOPES: Mapping[str, Entries] = {
+    "everything": [
+        *(entry(name, "*") for name in REPOSITORIES),
+        entry("catalog", "*", type="registry"),
+    ],
+    "pull": [entry(name, "pull") for name in REPOSITORIES],
+    "pull and push": [entry(name, "pull", "push") for name in REPOSITORIES],
+    "push": [entry(name, "push") for name in REPOSITORIES],
+    "delete": [entry(name, "delete") for name in REPOSITORIES],
+    "one repository": [entry("team/app", "*")],
+    "nothing": [],
+}
+
+
+def asking(server: Server) -> Ask:
+    def ask(
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        address: str = "",
+    ) -> Answer:
+        return SocketWire(server.host).ask(method, target, headers, body)
+
+    return ask
+
+
+def test_a_scope_opens_the_same_at_both(world: TokenWorld, both: tuple[Server, Server]) -> None:
+    original, ours = map(asking, both)
+    stock(ours, world.good(SCOPES["everything"])["libtrust id"])
+    for scope, entries in SCOPES.items():
+        token = world.good(entries)["libtrust id"]
+        for name in ACTIONS.keys() - NOT_THERE:
+            for repo in REPOSITORIES[:2]:
+                statuses = [
+                    send(ask, ACTIONS[name], repo, token, "").status for ask in (original, ours)
+                ]
+                refused = [status in (401, 403) for status in statuses]
+                assert refused[0] == refused[1], (scope, name, repo, statuses)
