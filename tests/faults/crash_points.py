@@ -132,7 +132,7 @@ class Depth(NamedTuple):
 
 SHALLOW: Final = Depth(0, (nothing_unsynced, zeros_unsynced))
 USUAL: Final = Depth(2, (nothing_unsynced, zeros_unsynced, only_the_latest))
-DEEP: Final = Depth(3, ALL_REMAINS)
+DEEP: Final = Depth(5, ALL_REMAINS)
 
 
 class State(NamedTuple):
