@@ -9,10 +9,11 @@ up: two keys in one place wait for each other and are otherwise strangers.
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
+from weakref import finalize
 from zlib import crc32
 
 from layerstore.clock import Clock
@@ -90,6 +91,7 @@ class FileLocks:
         self._clock = clock
         self._inside = ProcessLocks()
         self._kept: dict[tuple[str, int], int] = {}
+        finalize(self, _close_kept, self._kept)
 
     @asynccontextmanager
     async def digest(self, name: Name, digest: Digest) -> AsyncIterator[None]:
@@ -188,6 +190,10 @@ def _close_all(files: Sequence[int]) -> None:
     for file in reversed(files):
         with suppress(OSError):
             os.close(file)
+
+
+def _close_kept(kept: Mapping[tuple[str, int], int]) -> None:
+    _close_all(list(kept.values()))
 
 
 def _is_there(file: int) -> bool:

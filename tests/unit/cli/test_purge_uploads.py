@@ -110,10 +110,10 @@ def test_what_cannot_be_removed_is_told_and_ends_with_status_1(
 ) -> None:
     delete: Callable[..., object] = FilesystemDriver.delete
 
-    async def refused(driver: FilesystemDriver, path: str) -> None:
+    async def refused(driver: FilesystemDriver, path: str, *, durable: bool = True) -> None:
         if stored.of_a_day in path:
             raise StorageUnavailable("filesystem", path, "read-only file system")
-        await delete(driver, path)  # type: ignore[misc]  # what it replaces is awaitable
+        await delete(driver, path, durable=durable)  # type: ignore[misc]  # what it replaces is awaitable
 
     monkeypatch.setattr(FilesystemDriver, "delete", refused)
     result = run("--data", stored.root, "--older-than", "1h")

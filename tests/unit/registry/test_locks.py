@@ -1,6 +1,7 @@
 """Keys that one mutation holds at a time."""
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import Unavailable
 from layerstore.oci.name import Name, Tag
-from layerstore.registry.locks import FileLocks, Locks, ProcessLocks
+from layerstore.registry.locks import KEPT_OPEN, FileLocks, Locks, ProcessLocks
 from tests.fakes import FakeClock
 
 NAME = Name("a")
@@ -74,5 +75,45 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
                 async with two.digest(NAME, DIGEST):
                     pass
         assert refused.value.retry_after
+
+    asyncio.run(story())
+
+
+def test_a_lock_file_stays_open_for_the_next_one_and_no_longer_than_the_locks(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        before = _open_files()
+        locks = FileLocks(tmp_path / "locks", FakeClock())
+        for _ in range(3):
+            async with locks.digest(NAME, DIGEST), locks.tags(NAME, TAGS):
+                assert _open_files() == before + 3
+        assert _open_files() == before + 3
+        for tag in range(1000):
+            async with locks.tags(NAME, [Tag(str(tag))]):
+                pass
+        assert _open_files() == before + KEPT_OPEN
+        del locks
+        assert _open_files() == before
+
+    asyncio.run(story())
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_lock_file_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
+    """Who kept the old one open would hold a lock that nobody else sees."""
+
+    async def story() -> None:
+        one, other = (FileLocks(tmp_path / "locks", FakeClock()) for _ in range(2))
+        async with one.digest(NAME, DIGEST):
+            pass
+        shutil.rmtree(tmp_path / "locks")
+        async with one.digest(NAME, DIGEST):
+            with pytest.raises(Unavailable):
+                async with other.digest(NAME, DIGEST):
+                    pass
 
     asyncio.run(story())

@@ -209,7 +209,12 @@ def test_an_upload_that_a_crash_left_beside_its_blob_takes_no_bytes(
     files.write(PATH, 0, b"content")
     files.move(PATH, "/blob", 7)
     data.hardlink_to(root / "blob")
-    for write in (lambda: files.write(PATH, 7, b"more"), lambda: files.check(PATH, 7)):
+    writes: list[Callable[[], None]] = [
+        lambda: files.write(PATH, 7, b"more"),
+        lambda: files.write_last(PATH, 7, b"more"),
+        lambda: files.check(PATH, 7),
+    ]
+    for write in writes:
         with pytest.raises(InvalidOffset) as refused:
             write()
         assert refused.value.size is None

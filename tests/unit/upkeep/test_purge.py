@@ -171,10 +171,10 @@ async def test_an_upload_that_cannot_be_taken_away_is_told_and_the_others_go(
     clock: FakeClock,
 ) -> None:
     class Stuck(MemoryDriver):
-        async def delete(self, path: str) -> None:
+        async def delete(self, path: str, *, durable: bool = True) -> None:
             if path == upload_folder(Name("b"), stuck):
                 raise StorageUnavailable("inmemory", path, "read-only file system")
-            await super().delete(path)
+            await super().delete(path, durable=durable)
 
     driver = Stuck(clock)
     first, stuck, last = [await begun(driver, clock, Name(name)) for name in "abc"]
@@ -208,7 +208,7 @@ async def test_the_duty_warns_of_what_it_cannot_remove(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Stuck(MemoryDriver):
-        async def delete(self, path: str) -> None:
+        async def delete(self, path: str, *, durable: bool = True) -> None:
             raise StorageUnavailable("inmemory", path, "read-only file system")
 
     driver = Stuck(clock)

@@ -145,12 +145,12 @@ class BesidePusher(MemoryDriver):
 
     content: bytes | None = None
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, *, durable: bool = True) -> None:
         content, self.content = self.content, None
         if content is not None and path.endswith("/link"):
             await self.put(BlobData(digest(content)).path, content)
             await self.put(path, digest(content).encode())
-        await super().delete(path)
+        await super().delete(path, durable=durable)
 
 
 async def test_a_link_whose_blob_is_pushed_while_it_is_removed_stays() -> None:

@@ -10,7 +10,7 @@ import pytest
 from layerstore.clock import SystemClock
 from layerstore.oci.errors import BlobUnknown, ManifestUnknown
 from layerstore.registry.paths import BlobData, Quarantined, SignatureLink, recognise
-from layerstore.storage.driver import PathNotFound
+from layerstore.storage.driver import NO_FILES, Files, PathNotFound
 from layerstore.storage.memory import MemoryDriver
 from layerstore.upkeep.check.findings import Kind
 from tests.unit.registry.conftest import LAYER, push_blobs
@@ -130,11 +130,13 @@ class BesidePusher(MemoryDriver):
 
     content: bytes | None = None
 
-    async def move(self, source: str, target: str, size: int | None = None) -> None:
+    async def move(
+        self, source: str, target: str, size: int | None = None, beside: Files = NO_FILES
+    ) -> None:
         content, self.content = self.content, None
         if content is not None:
             await self.put(source, content)
-        await super().move(source, target, size)
+        await super().move(source, target, size, beside)
 
 
 async def test_a_push_that_is_faster_than_the_repair_is_not_undone() -> None:
@@ -166,9 +168,11 @@ class Moving(MemoryDriver):
 
     moves = 0
 
-    async def move(self, source: str, target: str, size: int | None = None) -> None:
+    async def move(
+        self, source: str, target: str, size: int | None = None, beside: Files = NO_FILES
+    ) -> None:
         self.moves += 1
-        await super().move(source, target, size)
+        await super().move(source, target, size, beside)
 
 
 async def test_what_lies_in_the_quarantine_is_not_read_when_no_content_is(tree: Tree) -> None:
