@@ -29,6 +29,7 @@ from layerstore.storage.objects.http import Answer, HttpClient
 from layerstore.storage.s3.address import Place
 from layerstore.storage.s3.opened import open_bucket
 from layerstore.storage.s3.settings import MIB, S3Settings
+from tests.authority import Pair
 from tests.processes import Process, accepts, free_port, running
 from tests.programs import need
 
@@ -191,7 +192,7 @@ class AzureServer:
         dated = {**(headers or {}), "x-ms-date": date, "x-ms-version": VERSION}
         path = address.path(key)
         text, sent = await authority.sent(Asked(method, path, query, dated, len(body)))
-        http = HttpClient()
+        http = HttpClient(verify=False)
         try:
             return await http.ask(method, address.url(path, text), sent, body)
         finally:
@@ -199,14 +200,20 @@ class AzureServer:
 
 
 @contextmanager
-def azure_server(folder: Path) -> Iterator[AzureServer]:
-    """Azurite, which keeps blobs in its memory. `folder` is for its log."""
+def azure_server(folder: Path, certificate: Pair | None = None) -> Iterator[AzureServer]:
+    """Azurite, which keeps blobs in its memory; `folder` is for its log.
+
+    With a certificate it speaks TLS, and takes users by their tokens too.
+    """
     port = free_port()
-    url = f"http://127.0.0.1:{port}/{EMULATED_ACCOUNT}"
+    scheme = "https" if certificate else "http"
+    url = f"{scheme}://127.0.0.1:{port}/{EMULATED_ACCOUNT}"
     command: list[str | Path] = [
         *(need("azurite-blob"), "--blobHost", "127.0.0.1", "--blobPort", str(port)),
         *("--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"),
     ]
+    if certificate is not None:
+        command += ["--cert", certificate.certificate, "--key", certificate.key, "--oauth", "basic"]
     with running(command, log=folder / "azurite.log", ready=lambda: accepts(port)) as process:
         server = AzureServer(url, process)
         made = asyncio.run(server.ask("PUT", query=[("restype", "container")]))

@@ -39,6 +39,7 @@ def _token() -> str:
         "iss": f"https://sts.windows.net/{TENANT}/",
         "oid": PERSON,
         "tid": TENANT,
+        "iat": int((today() - LIFETIME).timestamp()),
         "nbf": int((today() - LIFETIME).timestamp()),
         "exp": int((today() + LIFETIME).timestamp()),
     }
