@@ -1,7 +1,8 @@
 """The htpasswd file: one `name:hash` a line, bcrypt only.
 
 Lines with other hashes are passed over with one warning for all of them; empty lines and those
-that begin with `#` say nothing. Of two lines for one name the last counts.
+that begin with `#` say nothing, and neither does what follows another colon (nginx takes such a
+comment). Of two lines for one name the last counts.
 """
 
 import base64
@@ -67,7 +68,8 @@ def parse_users(content: bytes, secret: bytes) -> Users:
 
 
 def _entry(line: bytes, number: int) -> tuple[str, bytes]:
-    user, colon, hashed = line.partition(b":")
+    user, colon, rest = line.partition(b":")
+    hashed = rest.partition(b":")[0]
     if not colon:
         raise ValueError(f"line {number} is not of the form name:hash")
     try:

@@ -5,6 +5,7 @@ import os
 import stat
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from layerstore.auth import passwords
@@ -182,3 +183,9 @@ def test_of_two_that_make_the_file_one_wins_and_tells(
 def test_a_path_that_can_be_none_stops_the_start_in_a_sentence(name: str, tmp_path: Path) -> None:
     with pytest.raises(AuthorityUnusable, match=r"auth\.htpasswd\.path: "):
         provide(tmp_path / name, FakeClock())
+
+
+def test_a_comment_behind_another_colon_says_nothing() -> None:
+    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4))
+    users = parse_users(b"alice:%s:of the third floor\n" % hashed, b"secret")
+    assert users.hash_of("alice") == hashed
