@@ -1,6 +1,7 @@
 """Keys that one mutation holds at a time."""
 
 import asyncio
+import gc
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,7 @@ def test_a_lock_file_stays_open_for_the_next_one_and_no_longer_than_the_locks(
     tmp_path: Path,
 ) -> None:
     async def story() -> None:
+        gc.collect()  # locks of other tests
         before = _open_files()
         locks = FileLocks(tmp_path / "locks", FakeClock())
         for _ in range(3):
