@@ -51,6 +51,7 @@ from layerstore.oci.keys import (
     new_private_key,
     private_key,
 )
+from layerstore.registry.claimed import StoreLocks
 from layerstore.registry.downgrade import Downgrade
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.locks import FileLocks, Locks, ProcessLocks
@@ -196,7 +197,7 @@ def open_check(
     folder = storage_folder(config)
     return Check(
         driver,
-        _locks(folder if folder and is_ours(folder) else None, clock),
+        _locks(folder if folder and is_ours(folder) else None, driver, clock),
         clock,
         _rules(config),
         wishes,
@@ -467,7 +468,7 @@ def _registry(config: Config, driver: StorageDriver, clock: Clock, notary: Notar
     folder = storage_folder(config)
     return LocalRegistry(
         driver,
-        _locks(folder, clock),
+        _locks(folder, driver, clock),
         clock,
         _rules(config),
         notary=notary,
@@ -496,8 +497,11 @@ def _upkeep(
     return Upkeep(duties, Post(locks / "upkeep" if locks else None), clock)
 
 
-def _locks(folder: Path | None, clock: Clock) -> Locks:
-    return FileLocks(_locks_folder(folder), clock) if folder else ProcessLocks()
+def _locks(folder: Path | None, driver: StorageDriver, clock: Clock) -> Locks:
+    if folder is not None:
+        return FileLocks(_locks_folder(folder), clock)
+    inner = driver.inner if isinstance(driver, MeteredDriver) else driver
+    return StoreLocks(inner.claims) if isinstance(inner, ObjectStoreDriver) else ProcessLocks()
 
 
 def _locks_folder(folder: Path) -> Path:

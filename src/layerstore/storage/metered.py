@@ -92,6 +92,7 @@ class MeteredDriver:
         url_steps: Sequence[UrlStep] = (),
     ) -> None:
         self.name = driver.name
+        self.inner = driver
         self.is_distant = driver.is_distant
         self.shows_unfinished = driver.shows_unfinished
         self._driver = driver

@@ -29,6 +29,7 @@ from layerstore.storage.driver import (
 from layerstore.storage.objects import listing
 from layerstore.storage.objects.allocation import give_back_early
 from layerstore.storage.objects.buffers import Arrivals, Buffers, SpillFailed
+from layerstore.storage.objects.claims import Claims
 from layerstore.storage.objects.copying import Copier
 from layerstore.storage.objects.sessions import (
     SESSION,
@@ -74,6 +75,7 @@ class ObjectStoreDriver:
         self._copier = copier
         self._root = f"{root}/" if root else ""
         self._first_part = first_part
+        self.claims = Claims(objects, self._root, clock)
         self._sessions = Sessions(objects, buffers, first_part, clock, record_pause_s)
 
     @property
@@ -92,6 +94,7 @@ class ObjectStoreDriver:
         """Look at the store once; whether several instances may share it."""
         give_back_early()
         await self._objects.start()
+        await self.claims.clear()
         return self._objects.is_conditional
 
     async def close(self) -> None:
