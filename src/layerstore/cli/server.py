@@ -6,6 +6,7 @@ ours to order, and one worker may listen on several addresses.
 
 import asyncio
 import os
+import resource
 import socket
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final
@@ -23,7 +24,11 @@ HEADER_READ_MS: Final = 10_000
 """Milliseconds for the head of a request, and for a connection without one (HTTP/1)."""
 
 CONNECTIONS_MAX: Final = 4_096
-"""Connections of one worker on one address; more wait in the kernel."""
+"""Connections of one worker on one address; more wait in the kernel.
+
+There are fewer where descriptors are few: half of them stay for files, and the server never finds
+itself without one for a connection, which it would try to take again and again.
+"""
 
 RUNTIME_THREADS: Final = 2
 
@@ -52,7 +57,8 @@ class HttpServer:
     ) -> None:
         """Takes the sockets over. With `http2` both versions are spoken."""
         self._edge = edge
-        self._servers = [_Embedded(edge, listener, tls, http2) for listener in listeners]
+        most = connections_max(len(listeners))
+        self._servers = [_Embedded(edge, listener, tls, http2, most) for listener in listeners]
         self._running: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -86,6 +92,12 @@ class HttpServer:
         await self._edge.idle()
 
 
+def connections_max(listeners: int) -> int:
+    """Connections on each of so many addresses, by this process's limit of descriptors."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(CONNECTIONS_MAX, descriptors // 2 // max(1, listeners)))
+
+
 async def _within(seconds: float, work: Awaitable[None]) -> bool:
     """Whether the work was done in time."""
     try:
@@ -101,7 +113,14 @@ class _Embedded(Server):
 
     _shd: Any  # the socket's holder, of which the type stubs know another constructor
 
-    def __init__(self, edge: Edge, listener: socket.socket, tls: Tls | None, http2: bool) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        listener: socket.socket,
+        tls: Tls | None,
+        http2: bool,
+        connections_max: int,
+    ) -> None:
         super().__init__(
             edge,
             interface=Interfaces.ASGINL,
@@ -110,7 +129,7 @@ class _Embedded(Server):
             http=HTTPModes.auto if http2 else HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG,
-            backpressure=CONNECTIONS_MAX,
+            backpressure=connections_max,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS),
             http2_settings=_HTTP2,
             log_enabled=False,
