@@ -33,7 +33,7 @@ class Frames:
         """All up to the body."""
         pairs = [(b":method", method), (b":scheme", b"http"), (b":path", path)]
         pairs += [(b":authority", b"registry.example"), *extra]
-        block = b"".join(cls._literal(name) + cls._text(value) for name, value in pairs)
+        block = b"".join(cls.literal(name) + cls.text(value) for name, value in pairs)
         settings = cls.frame(cls.SETTINGS, 0, 0, b"")
         return cls.PREFACE + settings + cls.frame(cls.HEADERS, cls.END_HEADERS, 1, block)
 
@@ -56,11 +56,13 @@ class Frames:
             received = received[end:]
 
     @classmethod
-    def _literal(cls, name: bytes) -> bytes:
-        return b"\x00" + cls._text(name)
+    def literal(cls, name: bytes) -> bytes:
+        """A new name of a header."""
+        return b"\x00" + cls.text(name)
 
     @classmethod
-    def _text(cls, text: bytes) -> bytes:
+    def text(cls, text: bytes) -> bytes:
+        """A value, as it is."""
         return cls._number(len(text)) + text
 
     @staticmethod
