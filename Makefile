@@ -50,9 +50,11 @@ interop-long: setup programs ## long random workloads beside the originals, ever
 	LAYERSTORE_LONG=1 $(bin)/pytest tests/interop/test_mixed_workload.py tests/wire/test_damage.py $(ARGS)
 
 who_may := tests/property/test_access_matrix.py tests/property/test_upload_state.py tests/settings/test_secrets.py
+bad_input := tests/fuzz tests/wire/test_smuggling.py tests/wire/test_smuggling_frames.py \
+	tests/wire/test_hostile_input.py tests/wire/test_slow_readers.py
 
 faults: setup programs ## crashes, kills, faults, attacks and bad input in their long form, counted
-	LAYERSTORE_LONG=1 $(bin)/pytest tests/faults $(who_may) $(ARGS)
+	LAYERSTORE_LONG=1 $(bin)/pytest tests/faults $(who_may) $(bad_input) $(ARGS)
 
 fuzz-long: setup ## every parser under a million inputs near good ones, counted
 	LAYERSTORE_LONG=1 LAYERSTORE_FUZZ_CASES=50000 $(bin)/pytest tests/fuzz $(ARGS)
