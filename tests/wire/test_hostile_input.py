@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.edge import Answer, Served
+from tests.faults.counts import Counted
 from tests.wire.configured import served
 from tests.wire.stock import CONFIG, LAYER, OCI_INDEX, OCI_MANIFEST, descriptor, digest_of, image
 
@@ -89,8 +90,11 @@ OUT = [
 
 
 @pytest.mark.parametrize("name", OUT)
-async def test_no_name_leads_anywhere_but_below_its_repository(name: str, tmp_path: Path) -> None:
+async def test_no_name_leads_anywhere_but_below_its_repository(
+    name: str, tmp_path: Path, counted: Counted
+) -> None:
     """Refused in words, whatever is asked; no file appears anywhere."""
+    counted("names that lead nowhere, each asked in ten ways")
     targets = {
         "GET": [f"/v2/{name}/tags/list", f"/v2/a/manifests/{name}", f"/v2/a/blobs/{name}"],
         "PUT": [f"/v2/{name}/manifests/latest", f"/v2/a/manifests/{name}"],
@@ -191,8 +195,9 @@ MANIFESTS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("content", MANIFESTS.values(), ids=MANIFESTS.keys())
 async def test_documents_that_cost_more_than_they_weigh_are_answered_soon(
-    content: bytes, tmp_path: Path
+    content: bytes, tmp_path: Path, counted: Counted
 ) -> None:
+    counted("documents that cost more than they weigh")
     assert len(content) <= 4 * MIB
     async with registry(tmp_path) as server:
         await push_blobs(server)
@@ -224,8 +229,9 @@ QUERIES = {
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES.keys())
 async def test_queries_that_cost_more_than_they_weigh_are_answered_soon(
-    query: str, tmp_path: Path
+    query: str, tmp_path: Path, counted: Counted
 ) -> None:
+    counted("queries that cost more than they weigh")
     async with registry(tmp_path) as server:
         for method, path in (("GET", "/v2/_catalog"), ("PUT", f"/v2/a/manifests/{digest_of(b'')}")):
             began = time.process_time()
@@ -250,8 +256,9 @@ HEADERS = {
 
 @pytest.mark.parametrize("line", HEADERS.values(), ids=HEADERS.keys())
 async def test_headers_that_cost_more_than_they_weigh_are_answered_soon(
-    line: str, tmp_path: Path
+    line: str, tmp_path: Path, counted: Counted
 ) -> None:
+    counted("headers that cost more than they weigh")
     async with registry(tmp_path) as server:
         await push_blobs(server)
         for target in (f"/v2/a/blobs/{digest_of(LAYER)}", "/v2/a/manifests/none"):
@@ -277,8 +284,9 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize("value", INJECTIONS)
-async def test_no_stored_value_makes_a_header(value: str, tmp_path: Path) -> None:
+async def test_no_stored_value_makes_a_header(value: str, tmp_path: Path, counted: Counted) -> None:
     """Everything that a manifest may say, and that an answer may repeat."""
+    counted("values that would be headers, each in seven places")
     async with registry(tmp_path) as server:
         await push_blobs(server)
         subject = digest_of(image())

@@ -15,6 +15,7 @@ import pytest
 
 from layerstore.web.message import BodyBroken, Request, Response
 from tests.edge import serving
+from tests.faults.counts import Counted
 
 NEXT = b"GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n"
 SIZE = len(NEXT)
@@ -113,7 +114,8 @@ REFUSED: Mapping[str, bytes] = {
 
 
 @pytest.mark.parametrize("sent", REFUSED.values(), ids=REFUSED.keys())
-async def test_what_has_two_meanings_reaches_nobody(sent: bytes) -> None:
+async def test_what_has_two_meanings_reaches_nobody(sent: bytes, counted: Counted) -> None:
+    counted("requests with two meanings")
     witness = Witness()
     statuses, is_ended = await said_to(witness, sent + NEXT)
     assert (statuses, is_ended, witness.seen) == ([400], True, [])
@@ -134,7 +136,10 @@ BROKEN: Mapping[str, bytes] = {
 
 
 @pytest.mark.parametrize("chunks", BROKEN.values(), ids=BROKEN.keys())
-async def test_chunks_that_others_may_read_differently_break_the_body(chunks: bytes) -> None:
+async def test_chunks_that_others_may_read_differently_break_the_body(
+    chunks: bytes, counted: Counted
+) -> None:
+    counted("requests with two meanings")
     witness = Witness()
     statuses, is_ended = await said_to(witness, post(CHUNKED, chunks) + NEXT)
     assert (statuses, is_ended) == ([400], True)

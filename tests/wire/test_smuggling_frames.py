@@ -9,6 +9,7 @@ import pytest
 
 from layerstore.web.message import Request, Response
 from tests.edge import Served, serving
+from tests.faults.counts import Counted
 from tests.frames import Frames
 
 Field = tuple[bytes, bytes]
@@ -89,7 +90,10 @@ REFUSED: Mapping[str, bytes] = {
 
 
 @pytest.mark.parametrize("sent", REFUSED.values(), ids=REFUSED.keys())
-async def test_what_would_mean_something_else_in_http1_reaches_nobody(sent: bytes) -> None:
+async def test_what_would_mean_something_else_in_http1_reaches_nobody(
+    sent: bytes, counted: Counted
+) -> None:
+    counted("requests with two meanings")
     witness = Witness()
     async with serving(witness, http2=True) as served:
         heard = await ask(served, sent)
