@@ -108,7 +108,8 @@ def _serving(
     configuration, log = beside.with_suffix(".yml"), beside.with_suffix(".log")
     root.mkdir(parents=True, exist_ok=True)
     whole = overlay(settings(root, port), config)
-    port = int(whole["http"]["addr"].rpartition(":")[2])
+    if whole["http"].get("net") != "unix":
+        port = int(whole["http"]["addr"].rpartition(":")[2])
     configuration.write_text(yaml.safe_dump(whole))
     with running(
         [program, "serve", configuration],
