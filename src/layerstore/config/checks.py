@@ -286,6 +286,19 @@ def _patterns(config: Config) -> Iterator[str]:
                 yield f"{path}: {expression!r} is no regular expression: {error}"
 
 
+def cautions(config: Config) -> list[str]:
+    """What serves, but not as people expect."""
+    if config.storage.driver in _SHARED_BY_NETWORK and not config.http.secret:
+        return [
+            "http.secret: without one each start makes its own: uploads that are under way end "
+            "with a restart, and several instances on one bucket refuse each other's"
+        ]
+    return []
+
+
+_SHARED_BY_NETWORK: Final = frozenset({"s3", "gcs", "azure"})
+
+
 def notices(origins: Mapping[str, str]) -> list[str]:
     """What is written there and has no effect, or has another name now."""
     kinds = {path: _PLACE.sub("[]", path) for path in origins}

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import inspect
 
-from layerstore.config.checks import notices, refusals
+from layerstore.config.checks import cautions, notices, refusals
 from layerstore.config.decode import decode
 from layerstore.config.document import DOCUMENT_BYTES_MAX, Scalar, Series, Table, Value, parse
 from layerstore.config.errors import ConfigError
@@ -81,8 +81,9 @@ def _read(path: Path | None, environ: Mapping[str, str], *, as_root: bool) -> Lo
     if path is None:
         tree = _completed(tree, SYSTEM_FOLDER if as_root else OWN_FOLDER)
     decoded = decode(tree)
-    told = (*warnings, *overridden.warnings, *decoded.warnings)
-    return Loaded(decoded.config, (*told, *notices(decoded.origins)), decoded.origins)
+    read = (*warnings, *overridden.warnings, *decoded.warnings)
+    told = (*read, *notices(decoded.origins), *cautions(decoded.config))
+    return Loaded(decoded.config, told, decoded.origins)
 
 
 def _with_log_level(tree: Table) -> Table:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from layerstore.config.checks import notices, refusals
+from layerstore.config.checks import cautions, notices, refusals
 from layerstore.config.decode import decode
 from layerstore.config.document import parse
 from layerstore.config.tree import Config
@@ -221,3 +221,10 @@ def test_without_validation_any_url_is_allowed_and_everything_has_to_be_there() 
     assert (off.in_force.urls.deny, off.in_force.references) == ((), "all")
     assert off.in_force.indexes.platforms == "all"
     assert on.in_force == on.manifests
+
+
+@pytest.mark.parametrize("driver", ["s3: {bucket: b, region: r}", "gcs: {bucket: b}"])
+def test_a_shared_store_without_a_secret_is_warned_of(driver: str) -> None:
+    assert "http.secret: " in cautions(config(f"storage: {{{driver}}}"))[0]
+    assert cautions(config(f"storage: {{{driver}}}\nhttp: {{secret: shared}}")) == []
+    assert cautions(config(STORED)) == []
