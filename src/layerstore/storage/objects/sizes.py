@@ -13,7 +13,7 @@ COPY_BYTES_MAX: Final = 5 * 1024**3
 EQUAL_PARTS: Final = 7_000
 """Parts of one size; so much that only layers beyond 68 GiB, with parts of 10 MiB, have others."""
 
-DOUBLED_EVERY: Final = 250
+DOUBLED_EVERY: Final = 240
 _MIB: Final = 1024 * 1024
 
 
