@@ -6,6 +6,7 @@ What they make of them is looked at from outside: in the answer to `GET /v2/`.
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -77,6 +78,29 @@ def test_where_they_differ_a_variable_has_the_last_word(name: str, tmp_path: Pat
     for serve, values in ((original_server, original), (layerstore_server, ours)):
         answer = _answer(serve, tmp_path / serve.__name__, HEADERS, variables)
         assert answer == (200, {"x-one": values})
+
+
+NOT_TOLD_HERE = {"go.version", "auth.user", "err.detail"}
+"""Of another language; the same as auth.user.name, as Go prints it; what a client is told."""
+
+
+@pytest.mark.parametrize("formatter", ["json", "logstash"])
+def test_a_line_of_a_request_has_the_fields_of_the_original(formatter: str, tmp_path: Path) -> None:
+    config = {
+        "log": {"formatter": formatter, "fields": {"service": "registry"}},
+        "auth": {"silly": {"realm": "here", "service": "there"}},
+    }
+    sent = {"Authorization": "x", "User-Agent": "a program", "Referer": "http://elsewhere"}
+    told = []
+    for serve in (original_server, layerstore_server):
+        with serve(tmp_path / serve.__name__, config=config) as server:
+            SocketWire(server.host).ask("GET", "/v2/a/b/manifests/t", sent)
+        lines = [line for line in server.log.read_text().splitlines() if "manifests/t" in line]
+        told.append(json.loads(next(line for line in lines if "response completed" in line)))
+    original, ours = told
+    assert original.keys() - ours.keys() <= NOT_TOLD_HERE
+    same = ("http.request.uri", "http.request.useragent", "vars.name", "auth.user.name")
+    assert [ours[name] for name in same] == [original[name] for name in same]
 
 
 HOSTS = [
