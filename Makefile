@@ -41,7 +41,7 @@ test-clouds: setup programs ## Google Cloud Storage and Azure in their long form
 	LAYERSTORE_LONG=1 $(bin)/pytest tests/contract/test_gcs.py tests/contract/test_azure.py $(addprefix tests/object_storage/test_clouds,.py _served.py) $(ARGS)
 
 test-s3-large: setup programs ## a layer of 20 GiB through S3
-	LAYERSTORE_LARGE=1 $(bin)/pytest tests/object_storage/test_large_layer.py -s $(ARGS)
+	LAYERSTORE_LAYER_MIB=20480 $(bin)/pytest tests/object_storage/test_large_layer.py -s $(ARGS)
 
 test-large: setup programs ## blobs of 6 GiB through crane and Docker, two hundred clients for a minute
 	LAYERSTORE_LONG=1 $(bin)/pytest tests/large tests/clients/test_many_clients.py -s $(ARGS)
