@@ -1,5 +1,4 @@
 import asyncio
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,9 +7,9 @@ from layerstore.clock import SystemClock
 from layerstore.storage.azure.opened import open_azure
 from layerstore.storage.azure.settings import MIB
 from layerstore.storage.driver import StorageDriver
-from layerstore.storage.objects.store import KEYS_PER_PAGE
+from tests.contract.cloud import CloudSuite
 from tests.contract.content import BrokenOff, breaking_off, upload
-from tests.contract.object_store import PART, ObjectStoreSuite
+from tests.contract.object_store import PART
 from tests.contract.unfinished import PATH
 from tests.object_stores import AzureServer, azure_server
 
@@ -21,9 +20,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureServer]:
         yield server
 
 
-class TestAzureDriver(ObjectStoreSuite):
-    many = ObjectStoreSuite.many if os.environ.get("LAYERSTORE_LONG") else KEYS_PER_PAGE + 20
-
+class TestAzureDriver(CloudSuite):
     @pytest.fixture
     def open_place(self, store: AzureServer) -> Iterator[Callable[[], StorageDriver]]:
         settings = store.settings(

@@ -1,5 +1,4 @@
 import asyncio
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,8 +7,8 @@ from layerstore.clock import SystemClock
 from layerstore.storage.driver import StorageDriver
 from layerstore.storage.gcs.opened import open_gcs
 from layerstore.storage.gcs.settings import MIB
-from layerstore.storage.objects.store import KEYS_PER_PAGE
-from tests.contract.object_store import PART, ObjectStoreSuite
+from tests.contract.cloud import CloudSuite
+from tests.contract.object_store import PART
 from tests.object_stores import GcsServer, gcs_server
 
 
@@ -19,9 +18,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcsServer]:
         yield server
 
 
-class TestGcsDriver(ObjectStoreSuite):
-    many = ObjectStoreSuite.many if os.environ.get("LAYERSTORE_LONG") else KEYS_PER_PAGE + 20
-
+class TestGcsDriver(CloudSuite):
     @pytest.fixture
     def open_place(self, store: GcsServer) -> Iterator[Callable[[], StorageDriver]]:
         settings = store.settings(

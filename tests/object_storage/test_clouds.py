@@ -23,7 +23,8 @@ from tests.object_storage.operations import account
 from tests.object_storage.test_requests import told
 
 DATA = "/uploads/one/data"
-EVERY = 1 if os.environ.get("LAYERSTORE_LONG") else 9
+IS_LONG = bool(os.environ.get("LAYERSTORE_LONG"))
+EVERY = 1 if IS_LONG else 17
 """Of so many requests one has its answer lost."""
 
 BROKEN = Trouble("the connection to the store broke")
@@ -88,7 +89,7 @@ async def goes_well(driver: ObjectStoreDriver) -> None:
     assert await paths_below(driver, "/") == []
 
 
-@pytest.mark.parametrize("status", [429, 500, 503, 0], ids=["429", "500", "503", "reset"])
+@pytest.mark.parametrize("status", [429, 500, 503, 0] if IS_LONG else [429, 0])
 async def test_what_passes_is_tried_again(
     cloud: Cloud, driver: ObjectStoreDriver, client: MeddlingClient, status: int
 ) -> None:
@@ -171,6 +172,8 @@ async def test_a_dead_store_is_left_alone(
 async def test_a_store_that_refuses_is_not_asked_again(
     cloud: Cloud, driver: ObjectStoreDriver, client: MeddlingClient, answer: tuple[int, str]
 ) -> None:
+    await driver.start()
+    client.counted()
     refusal = cloud.refused(*answer)
     client.before = sometimes(".*", -1, refusal)
     with pytest.raises(StorageUnavailable) as told_why:
