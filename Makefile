@@ -38,7 +38,9 @@ test-s3: setup programs ## clients against two instances on S3, killed and crowd
 	LAYERSTORE_CLIENTS_AGAINST=s3 $(bin)/pytest tests/clients --ignore tests/clients/test_many_clients.py $(ARGS)
 
 test-clouds: setup programs ## Google Cloud Storage and Azure in their long form
-	LAYERSTORE_LONG=1 $(bin)/pytest tests/contract/test_gcs.py tests/contract/test_azure.py $(addprefix tests/object_storage/test_clouds,.py _served.py) $(ARGS)
+	LAYERSTORE_LONG=1 $(bin)/pytest tests/contract/test_gcs.py tests/contract/test_azure.py tests/object_storage $(ARGS) -k 'gcs or azure or Gcs or Azure'
+	LAYERSTORE_CLIENTS_AGAINST=gcs $(bin)/pytest tests/clients --ignore tests/clients/test_many_clients.py $(ARGS)
+	LAYERSTORE_CLIENTS_AGAINST=azure $(bin)/pytest tests/clients --ignore tests/clients/test_many_clients.py $(ARGS)
 
 test-s3-large: setup programs ## a layer of 20 GiB through S3
 	LAYERSTORE_LAYER_MIB=20480 $(bin)/pytest tests/object_storage/test_large_layer.py -s $(ARGS)

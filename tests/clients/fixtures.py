@@ -2,7 +2,7 @@
 
 Imported by the conftest of every folder that uses it. LAYERSTORE_CLIENTS_AGAINST=original lets the
 same tests run against Debian's docker-registry, which tells a fault of ours from one of a client;
-with `s3` they run against two instances of ours on one bucket.
+with `s3`, `gcs` or `azure` they run against two instances of ours on one bucket.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 from tests.clients.content import Contents, NoPackages, make_contents
 from tests.daemons import docker_daemon
 from tests.instances import instances
+from tests.object_storage.clouds import cloud_instances
 from tests.processes import short_folder, tail
 from tests.programs.catalogue import PROGRAMS
 from tests.programs.finding import programs_are_required, version
@@ -49,6 +50,9 @@ def serving(root: Path) -> Iterator[Server]:
         case "s3":
             with instances(root) as several:
                 yield several.front
+        case "gcs" | "azure" as cloud:
+            with cloud_instances(root, cloud) as front:
+                yield front
         case _:
             with layerstore_server(root) as running:
                 yield running

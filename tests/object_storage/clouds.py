@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from layerstore.storage.gcs.keyfiles import Credentials
 from layerstore.storage.gcs.opened import open_gcs
 from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.objects.http import Answer
+from tests.instances import balancer
 from tests.issuer import Signer
 from tests.meddling import KindOf, MeddlingClient, azure_kind_of, gcs_kind_of
 from tests.object_storage.directory import directory
 from tests.object_stores import BUCKET, azure_server, gcs_server
+from tests.servers import Server, layerstore_server
 
 MIB = 1024 * 1024
 PART = 5 * MIB
@@ -96,3 +98,23 @@ def azure(folder: Path) -> Iterator[Cloud]:
 
 
 CLOUDS = {"gcs": gcs, "azure": azure}
+
+
+def on(cloud: Cloud, root: str = "/below/this", **more: Any) -> dict[str, Any]:
+    """What a configuration says that stores there; `more` stands beside the driver."""
+    ours = {"chunksize": PART, "rootdirectory": root}
+    return {"storage": {"filesystem": None, cloud.name: {**cloud.parameters, **ours}, **more}}
+
+
+@contextmanager
+def cloud_instances(folder: Path, name: str) -> Iterator[Server]:
+    """Two instances on a new store of that name, behind a balancer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        cloud = stack.enter_context(CLOUDS[name](folder))
+        config = on(cloud, delete={"enabled": True})
+        servers = [
+            stack.enter_context(layerstore_server(folder / f"instance-{turn}", config=config))
+            for turn in range(2)
+        ]
+        yield stack.enter_context(balancer(folder, [server.host for server in servers]))

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.contract.content import some_bytes
-from tests.object_storage.clouds import CLOUDS, MIB, Cloud
+from tests.object_storage.clouds import CLOUDS, MIB, Cloud, on
 from tests.object_storage.test_killed_instances import layer
 from tests.processes import short_folder
 from tests.programs import need
@@ -48,12 +47,6 @@ def pair(
             for name in ("first", "second")
         )
         yield Pair(cloud, first, second, folder)
-
-
-def on(cloud: Cloud, **more: Any) -> dict[str, Any]:
-    """What a configuration says that stores there."""
-    ours = {"chunksize": 5 * MIB, "rootdirectory": ROOT}
-    return {"storage": {"filesystem": None, cloud.name: {**cloud.parameters, **ours}, **more}}
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,19 @@ from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 
+import pytest
+
 from tests.contract.content import some_bytes
 from tests.instances import balancer, on_s3
-from tests.object_stores import S3Server, s3_server
+from tests.object_storage.clouds import CLOUDS, on
+from tests.object_stores import s3_server
 from tests.processes import family, free_port, short_folder
 from tests.programs import need
 from tests.programs.tool import Tool
-from tests.servers import Server, layerstore_server, overlay
+from tests.servers import Server, Settings, layerstore_server, overlay
 
-KILLS = 25 if os.environ.get("LAYERSTORE_LONG") else 4
+IS_LONG = bool(os.environ.get("LAYERSTORE_LONG"))
+KILLS = 25 if IS_LONG else 4
 IMAGES_MAX = 500
 CLIENTS = 3
 LAYER_BYTES = 12 * 1024 * 1024
@@ -32,9 +36,9 @@ SEED = 6
 class Mortal:
     """Two instances at fixed addresses, one of which is killed now and then and started again."""
 
-    def __init__(self, store: S3Server, folder: Path) -> None:
+    def __init__(self, config: Settings, folder: Path) -> None:
         self._ports = [free_port(), free_port()]
-        self._store = store
+        self._config = config
         self._folder = folder
         self._lives = [ExitStack(), ExitStack()]
         self._servers: list[Server] = [self._start(0), self._start(1)]
@@ -45,10 +49,7 @@ class Mortal:
         return [f"127.0.0.1:{port}" for port in self._ports]
 
     def _start(self, turn: int) -> Server:
-        config = overlay(
-            on_s3(self._store, chunksize=5 * 1024 * 1024),
-            {"http": {"addr": f"127.0.0.1:{self._ports[turn]}"}},
-        )
+        config = overlay(self._config, {"http": {"addr": f"127.0.0.1:{self._ports[turn]}"}})
         config = {**config, "storage": {"filesystem": None, **config["storage"]}}
         root = self._folder / f"instance-{turn}"
         return self._lives[turn].enter_context(layerstore_server(root, config=config))
@@ -92,10 +93,22 @@ def layer(path: Path, seed: int) -> Path:
     return path
 
 
-def test_every_client_succeeds_by_its_own_retries(tmp_path: Path) -> None:
+@contextmanager
+def stored(name: str, folder: Path) -> Iterator[Settings]:
+    """What a configuration says that stores on a new store of that name."""
+    if name == "s3":
+        with s3_server(folder) as store:
+            yield on_s3(store, chunksize=5 * 1024 * 1024)
+        return
+    with CLOUDS[name](folder) as cloud:
+        yield on(cloud)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["s3", *CLOUDS] if IS_LONG else ["s3"])
+def test_every_client_succeeds_by_its_own_retries(name: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        store = stack.enter_context(s3_server(tmp_path))
-        mortal = Mortal(store, tmp_path)
+        mortal = Mortal(stack.enter_context(stored(name, tmp_path)), tmp_path)
         stack.callback(mortal.end)
         front = stack.enter_context(balancer(tmp_path, mortal.hosts))
         home = stack.enter_context(short_folder("home"))

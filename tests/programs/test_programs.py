@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.programs import find, install, need
-from tests.programs.catalogue import PROGRAMS, GoModule, built_path, named
+from tests.programs.catalogue import (
+    PROGRAMS,
+    GoModule,
+    NpmPackage,
+    built_path,
+    named,
+    npm_folder,
+    npm_path,
+)
 from tests.programs.finding import NEED_VARIABLE
 
 GO_MODULES = [(one.name, one.origin) for one in PROGRAMS if isinstance(one.origin, GoModule)]
@@ -32,6 +40,15 @@ def test_no_two_programs_have_one_name() -> None:
 def test_a_go_program_has_an_exact_version_and_a_folder_for_it(name: str, module: GoModule) -> None:
     assert EXACT_VERSION.fullmatch(module.version)
     assert built_path(name, module).parent.name == f"{name}-{module.version}"
+
+
+def test_a_package_for_node_has_an_exact_version_and_a_folder_for_it() -> None:
+    for program in PROGRAMS:
+        if isinstance(program.origin, NpmPackage):
+            assert EXACT_VERSION.fullmatch(f"v{program.origin.version}")
+            folder = npm_folder(program.origin)
+            assert folder.name == f"{program.origin.name}-{program.origin.version}"
+            assert npm_path(program.name, program.origin).is_relative_to(folder)
 
 
 @pytest.mark.usefixtures("nothing_installed")
