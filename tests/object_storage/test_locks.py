@@ -12,6 +12,7 @@ from layerstore.registry.local import LocalRegistry
 from layerstore.registry.repository import Repository
 from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.s3.opened import open_s3
+from tests.meddling import MeddlingClient
 from tests.object_stores import S3Server
 from tests.unit.registry.conftest import CONFIG, LAYER, image, push_blobs
 
@@ -22,12 +23,25 @@ TURNS = 12
 def repositories(store: S3Server) -> tuple[Repository, Repository]:
     """One and the same, seen by two instances."""
 
-    def seen() -> Repository:
-        clock = SystemClock()
-        driver: ObjectStoreDriver = open_s3(store.settings(root="locked"), clock)
-        return LocalRegistry(driver, StoreLocks(driver.claims), clock).repository(Name("app"))
+    return seen(store, MeddlingClient()), seen(store, MeddlingClient())
 
-    return seen(), seen()
+
+def seen(store: S3Server, client: MeddlingClient) -> Repository:
+    clock = SystemClock()
+    driver: ObjectStoreDriver = open_s3(store.settings(root="locked"), clock, client)
+    return LocalRegistry(driver, StoreLocks(driver.claims), clock).repository(Name("app"))
+
+
+async def test_a_change_takes_a_claim_for_the_manifest_and_one_for_the_tag(
+    store: S3Server,
+) -> None:
+    client = MeddlingClient()
+    repository = seen(store, client)
+    await push_blobs(repository, CONFIG, LAYER)
+    client.counted()
+    await repository.manifests.put(image(), None, tags=[Tag("counted")])
+    claimed = [asked.kind for asked in client.asked if "/layerstore/claims/" in asked.path]
+    assert claimed == ["PutObject", "PutObject", "DeleteObject", "DeleteObject"]
 
 
 async def test_a_push_and_a_delete_never_cross(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.contract.content import MIB, some_bytes
 from tests.instances import on_s3
 from tests.object_storage.test_killed_instances import layer
 from tests.object_stores import S3Server, s3_server
@@ -69,3 +73,30 @@ def test_one_goes_on_where_the_other_stopped(
     )
     for tag in ("v1", "v2", "v3"):
         crane.run("validate", "--remote", f"{here}/on-{pushing}:{tag}")
+
+
+@pytest.mark.parametrize("sizes", [(3, 0), (12 * MIB, 0), (12 * MIB, 7 * MIB), (25 * MIB + 5, 100)])
+def test_an_upload_that_the_original_began_is_carried_on_by_us(
+    both: Both, sizes: tuple[int, int]
+) -> None:
+    before, behind = (some_bytes(size, size) for size in sizes)
+    digest = f"sha256:{hashlib.sha256(before + behind).hexdigest()}"
+    place = asked(both.original, "POST", "/v2/carried/blobs/uploads/", b"", 202)
+    place = asked(both.original, "PATCH", place, before, 202)
+    if behind:
+        place = asked(both.ours, "PATCH", place, behind, 202)
+    asked(both.ours, "PUT", f"{place}&digest={digest}", b"", 201)
+    for server in (both.ours, both.original):
+        asked(server, "HEAD", f"/v2/carried/blobs/{digest}", b"", 307)
+
+
+def asked(server: Server, method: str, target: str, body: bytes, status: int) -> str:
+    """The path and query of the Location that is answered."""
+    connection = http.client.HTTPConnection(server.host, timeout=60)
+    connection.request(method, target, body, {"Content-Type": "application/octet-stream"})
+    answer = connection.getresponse()
+    told = answer.read()
+    connection.close()
+    assert answer.status == status, told
+    parts = urlsplit(answer.headers.get("Location", ""))
+    return f"{parts.path}?{parts.query}"

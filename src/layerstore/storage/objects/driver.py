@@ -27,6 +27,7 @@ from layerstore.storage.driver import (
     check_path,
 )
 from layerstore.storage.objects import listing
+from layerstore.storage.objects.adopting import Adopter, ForeignUploads
 from layerstore.storage.objects.allocation import give_back_early
 from layerstore.storage.objects.buffers import Arrivals, Buffers, SpillFailed
 from layerstore.storage.objects.claims import Claims
@@ -64,10 +65,12 @@ class ObjectStoreDriver:
         root: str = "",
         first_part: int,
         record_pause_s: float = 0.0,
+        foreign: ForeignUploads | None = None,
     ) -> None:
         """`root` is the folder of the bucket that is this driver's root, without slashes at its
         ends; `first_part` is the size of the first parts in bytes. The record of an upload that
-        goes on is replaced no oftener than every `record_pause_s` seconds.
+        goes on is replaced no oftener than every `record_pause_s` seconds. `foreign` tells of
+        uploads that another program began, which are gone on with.
         """
         self._objects = objects
         self._clock = clock
@@ -76,7 +79,11 @@ class ObjectStoreDriver:
         self._root = f"{root}/" if root else ""
         self._first_part = first_part
         self.claims = Claims(objects, self._root, clock)
-        self._sessions = Sessions(objects, buffers, first_part, clock, record_pause_s)
+        sessions = Sessions(objects, buffers, first_part, clock, record_pause_s)
+        self._sessions = sessions
+        self._adopter = (
+            Adopter(objects, foreign, sessions, buffers, first_part, clock) if foreign else None
+        )
 
     @property
     def name(self) -> str:
@@ -207,7 +214,11 @@ class ObjectStoreDriver:
             raise OutOfSpace(self.name, path) from None
 
     async def pending(self, path: str) -> int | None:
-        kept = await self._sessions.load(self._key(path))
+        key = self._key(path)
+        kept = await self._sessions.load(key)
+        if kept is None and self._adopter is not None:
+            with self._named(path):
+                kept = await self._adopter.adopt(key)
         return None if kept is None else kept.record.size
 
     async def touched(self, path: str) -> datetime | None:

@@ -117,7 +117,7 @@ class Sessions:
         """A new record, whatever was there."""
         while True:
             try:
-                await self._put(key, Record(self._clock.new_id(), self._clock.now()), ABSENT)
+                await self.put(key, Record(self._clock.new_id(), self._clock.now()), ABSENT)
             except Overtaken:
                 await self.drop(key)
             else:
@@ -230,9 +230,10 @@ class Sessions:
         record = structs.replace(
             kept.record, mark=self._clock.new_id(), written=self._clock.now(), **changes
         )
-        return await self._put(key, record, kept.etag)
+        return await self.put(key, record, kept.etag)
 
-    async def _put(self, key: str, record: Record, condition: str) -> Kept:
+    async def put(self, key: str, record: Record, condition: str) -> Kept:
+        """Keep a record, if the store has what the condition says. Raises Overtaken."""
         content = msgspec.json.encode(record)
         try:
             return Kept(record, await self._put_under(key + SESSION, content, condition))

@@ -87,6 +87,34 @@ def _key(text: str, *, is_encoded: bool) -> str:
     return unquote_plus(text) if is_encoded else text
 
 
+def latest_upload(content: bytes, key: str) -> str | None:
+    """The id of the upload at exactly that key that was begun last. Raises AnswerUnreadable."""
+    begun = [
+        (item.findtext("Initiated") or "", item.findtext("UploadId") or "")
+        for item in Answered(content).all("Upload")
+        if item.findtext("Key") == key
+    ]
+    return max(begun)[1] if begun else None
+
+
+def parts_of(content: bytes) -> tuple[list[Part], str | None]:
+    """A page of ListParts, and where the next one begins. Raises AnswerUnreadable."""
+    answered = Answered(content)
+    try:
+        parts = [
+            Part(
+                int(item.findtext("PartNumber") or 0),
+                int(item.findtext("Size") or 0),
+                item.findtext("ETag") or "",
+            )
+            for item in answered.all("Part")
+        ]
+    except ValueError as error:
+        raise AnswerUnreadable from error
+    is_cut = answered.text("IsTruncated") == "true"
+    return parts, answered.text("NextPartNumberMarker") if is_cut else None
+
+
 def refused_deletes(content: bytes) -> list[str]:
     """The codes of the keys that DeleteObjects left. Raises AnswerUnreadable."""
     answered = Answered(content)

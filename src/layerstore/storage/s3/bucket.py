@@ -5,11 +5,13 @@ Which requests an operation takes is a table in `docs/object-storage.md`.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Final, TypeVar
 
 from layerstore.clock import Clock
 from layerstore.storage.driver import OutOfSpace, StorageUnavailable
+from layerstore.storage.objects.adopting import Foreign
 from layerstore.storage.objects.http import ANSWER_S, Answer, HttpClient, Opened
 from layerstore.storage.objects.patience import Patience, Trouble
 from layerstore.storage.objects.store import (
@@ -32,8 +34,10 @@ from layerstore.storage.s3.answers import (
     content_md5,
     deletion,
     error_code,
+    latest_upload,
     modified_of,
     page_of,
+    parts_of,
     refused_deletes,
 )
 from layerstore.storage.s3.credentials import CredentialSource
@@ -293,6 +297,25 @@ class S3Bucket:
 
     async def abort(self, key: str, upload: str) -> None:
         await self._ask("DELETE", key, query=[("uploadId", upload)])
+
+    async def foreign_upload(self, key: str) -> Foreign | None:
+        query = [("uploads", ""), ("prefix", key)]
+        answer = await self._ask("GET", "", query=query)
+        upload = self._read(key, partial(latest_upload, key=key), answer)
+        return None if upload is None else Foreign(upload, await self._parts(key, upload))
+
+    async def _parts(self, key: str, upload: str) -> tuple[Part, ...]:
+        found: list[Part] = []
+        marker: str | None = ""
+        while marker is not None:
+            query = [("uploadId", upload)]
+            query += [("part-number-marker", marker)] if marker else []
+            answer = await self._ask("GET", key, query=query)
+            if answer.status == 404:
+                return ()
+            parts, marker = self._read(key, parts_of, answer)
+            found += parts
+        return tuple(found)
 
     async def url(self, key: str, lifetime_s: int, method: str) -> str | None:
         shown = self._shown

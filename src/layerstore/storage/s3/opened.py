@@ -51,6 +51,7 @@ def open_s3(
         ),
         root=settings.root.strip("/"),
         first_part=settings.part_bytes,
+        foreign=bucket,
     )
 
 
