@@ -38,7 +38,6 @@ def test_old_uploads_go_unless_it_is_a_dry_run_or_switched_off_or_they_are_young
         "dry": purging(**OFTEN, dryrun=True),
         "off": purging(**OFTEN, enabled=False),
         "young": purging(age="1h", interval="1s"),
-        "default": {"http": {"workers": 1}},
     }
     with ExitStack() as stack:
         servers = {
@@ -50,6 +49,5 @@ def test_old_uploads_go_unless_it_is_a_dry_run_or_switched_off_or_they_are_young
         wait_until(lambda: told(servers["dry"], "1 uploads would be removed"), "the dry run")
         wait_until(lambda: told(servers["young"], "0 uploads removed, 1 kept"), "one that stays")
         assert not told(servers["off"], "upload purging")
-        assert not told(servers["default"], "upload purging")
-        for name in ("dry", "off", "young", "default"):
+        for name in ("dry", "off", "young"):
             assert stands(servers[name], locations[name])

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from layerstore.config import ConfigError, load
+
 PROGRAM = Path(sys.executable).with_name("layerstore")
 STORED = "storage: {inmemory: }\n"
 
 REFUSED = {
-    "proxy": STORED + "proxy: {remoteurl: 'https://registry-1.docker.io', ttl: 168h}",
+    "proxy.remoteurl": STORED + "proxy: {remoteurl: 'https://registry-1.docker.io', ttl: 168h}",
     "storage.swift": "storage: {swift: {container: c}}",
     "storage.oss": "storage: {oss: {bucket: b}}",
     "middleware.registry": STORED + "middleware: {registry: [{name: mine, options: {a: b}}]}",
@@ -32,21 +34,34 @@ REFUSED = {
 }
 
 
-def serve(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
-    """A server that is expected to end by itself."""
+def written(folder: Path, text: str) -> Path:
     file = folder / "config.yml"
     file.write_text(text if text.startswith("version") else f"version: 0.1\n{text}")
-    command: list[str | Path] = [PROGRAM, "serve", file]
+    return file
+
+
+def serve(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """A server that is expected to end by itself."""
+    command: list[str | Path] = [PROGRAM, "serve", written(folder, text)]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 
 @pytest.mark.parametrize("key", REFUSED)
 def test_the_start_is_refused_in_one_line_that_names_the_key(key: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(written(tmp_path, REFUSED[key]), {})
+    (problem,) = refusal.value.problems
+    assert problem.startswith(f"{key}: ")
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize("key", ["proxy.remoteurl", "storage.swift", "version", "http.addr"])
+def test_the_program_says_just_that_line_and_ends(key: str, tmp_path: Path) -> None:
     ended = serve(tmp_path, REFUSED[key])
     assert ended.returncode == 2
     assert ended.stdout == ""
     (line,) = ended.stderr.splitlines()
-    assert f"{key}" in line
+    assert line.startswith(f"layerstore: {key}")
 
 
 def test_a_key_that_is_missing_is_told_before_a_worker_starts(tmp_path: Path) -> None:
