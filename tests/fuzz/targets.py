@@ -227,9 +227,10 @@ def _passes() -> Passes:
 
 
 def passes(content: bytes) -> None:
+    """Only the one pass that was made is believed, in whatever padding."""
     with suppress(TokenInvalid):
         assert _passes().user_of(_latin(content)) == ""
-        assert content == seeds.pass_of(_passes())
+        assert seeds.pass_of(_passes())[:-1] in content
 
 
 def states(content: bytes) -> None:

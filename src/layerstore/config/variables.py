@@ -23,6 +23,9 @@ PATH_VARIABLE: Final = "REGISTRY_CONFIGURATION_PATH"
 
 FILE_SUFFIX: Final = "_FILE"
 
+NAME_LENGTH_MAX: Final = 512
+"""Characters of a variable's name; no key has a longer one."""
+
 SECRET_BYTES_MAX: Final = 64 * 1024
 """Bytes of a file that a `…_FILE` variable names."""
 
@@ -63,6 +66,8 @@ class _MatchesNothing(Exception):
 
 def _applied(tree: Table, name: str, environ: Mapping[str, str]) -> Table:
     root = struct_of(Config)
+    if len(name) > NAME_LENGTH_MAX:
+        raise _MatchesNothing
     try:
         return _over_section(root, tree, _parts(name), _Text(name, environ[name]))
     except _MatchesNothing:
@@ -202,7 +207,7 @@ def _over_series(
 
 
 def _hint(name: str) -> str:
-    near = nearest(name, _names(struct_of(Config), PREFIX.rstrip(_PART)))
+    near = nearest(name[:NAME_LENGTH_MAX], _names(struct_of(Config), PREFIX.rstrip(_PART)))
     return f"; is {near} meant?" if near else ""
 
 
