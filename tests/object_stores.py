@@ -69,15 +69,21 @@ class S3Server:
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[S3Server]:
-    """versitygw, which keeps objects as files below `folder`."""
+def s3_server(folder: Path, *, many_parts: bool = False) -> Iterator[S3Server]:
+    """versitygw, which keeps objects as files below `folder`.
+
+    What it knows of them are attributes of the files, which have room for the parts of a GiB; with
+    `many_parts` they are files of their own.
+    """
     port = free_port()
     objects = folder / "objects"
+    known = folder / "known"
+    known.mkdir()
     (objects / BUCKET).mkdir(parents=True)
     command: list[str | Path] = [
         *(need("versitygw"), "--quiet", "--keep-alive", "--port", f"127.0.0.1:{port}"),
         *("--access", ACCESS_KEY, "--secret", SECRET_KEY, "--region", REGION),
-        *("posix", objects),
+        *("posix", *(("--sidecar", known) if many_parts else ()), objects),
     ]
     endpoint = f"http://127.0.0.1:{port}"
     with running(

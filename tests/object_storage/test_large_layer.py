@@ -27,7 +27,7 @@ READ_BYTES = 1024 * 1024
 @pytest.mark.timeout(UPLOAD_S)
 def test_a_large_layer_comes_back_the_same(tmp_path: Path) -> None:
     with (
-        s3_server(tmp_path) as store,
+        s3_server(tmp_path, many_parts=True) as store,
         layerstore_server(
             tmp_path / "instance", config=on_s3(store, chunksize=5 * 1024 * 1024)
         ) as server,
