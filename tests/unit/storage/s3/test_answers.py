@@ -10,8 +10,10 @@ from layerstore.storage.s3.answers import (
     completion,
     deletion,
     error_code,
+    latest_upload,
     modified_of,
     page_of,
+    parts_of,
     refused_deletes,
 )
 
@@ -76,3 +78,28 @@ def test_what_is_written_is_escaped() -> None:
 @pytest.mark.parametrize("header", [None, "", "yesterday"])
 def test_a_moment_that_cannot_be_read_is_the_beginning_of_time(header: str | None) -> None:
     assert modified_of(header) == datetime.min.replace(tzinfo=UTC)
+
+
+UPLOADS = b"""<ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+  <Upload><Key>a/data</Key><UploadId>old</UploadId>
+    <Initiated>2026-01-02T03:04:05.000Z</Initiated></Upload>
+  <Upload><Key>a/data</Key><UploadId>new</UploadId>
+    <Initiated>2026-01-02T03:04:06.000Z</Initiated></Upload>
+  <Upload><Key>a/data-2</Key><UploadId>other</UploadId>
+    <Initiated>2026-02-02T03:04:06.000Z</Initiated></Upload>
+</ListMultipartUploadsResult>"""
+
+
+def test_of_the_uploads_at_a_key_the_latest_counts() -> None:
+    assert latest_upload(UPLOADS, "a/data") == "new"
+    assert latest_upload(UPLOADS, "a/dat") is None
+
+
+def test_parts_are_read_page_by_page() -> None:
+    part = b"<Part><PartNumber>1</PartNumber><ETag>&quot;e&quot;</ETag><Size>7</Size></Part>"
+    more = b"<IsTruncated>true</IsTruncated><NextPartNumberMarker>1</NextPartNumberMarker>"
+    page = b"<ListPartsResult>%b%b</ListPartsResult>"
+    assert parts_of(page % (part, more)) == ([Part(1, 7, '"e"')], "1")
+    assert parts_of(page % (b"", b"<IsTruncated>false</IsTruncated>")) == ([], None)
+    with pytest.raises(AnswerUnreadable):
+        parts_of(page % (part.replace(b"7", b"x"), b""))
