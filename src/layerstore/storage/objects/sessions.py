@@ -12,6 +12,7 @@ in more than their numbers.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ from layerstore.storage.objects.store import (
 SESSION: Final = "!session"
 TAIL: Final = "!tail-"
 """Behind the key of the file; no path has this character, so none of them is a file."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,11 +111,15 @@ class Sessions:
         self._alone = asyncio.Lock()
 
     async def load(self, key: str) -> Kept | None:
-        """The record of an unfinished file; None when there is none."""
+        """The record of an unfinished file; None when there is none, or one that makes no sense."""
         found = await self._objects.get(key + SESSION)
         if found is None:
             return None
-        return Kept(msgspec.json.decode(found.content, type=Record), found.etag)
+        try:
+            return Kept(msgspec.json.decode(found.content, type=Record), found.etag)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            _log.warning("the record of an unfinished file makes no sense: %s", key)
+            return None
 
     async def begin(self, key: str) -> None:
         """A new record, whatever was there."""
@@ -120,6 +128,7 @@ class Sessions:
                 await self.put(key, Record(self._clock.new_id(), self._clock.now()), ABSENT)
             except Overtaken:
                 await self.drop(key)
+                await self.forget(key)
             else:
                 return
 

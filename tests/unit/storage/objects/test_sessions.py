@@ -7,6 +7,7 @@ import pytest
 
 from layerstore.storage.driver import InvalidOffset
 from layerstore.storage.objects.driver import ObjectStoreDriver
+from layerstore.storage.objects.sessions import SESSION
 from layerstore.storage.objects.sizes import PART_BYTES_MIN
 from layerstore.storage.objects.store import Part
 from tests.contract.content import Gate, chunks, some_bytes
@@ -169,3 +170,18 @@ def test_a_body_that_breaks_off_leaves_no_upload(
     asyncio.run(story())
     assert objects.uploads == {}
     assert objects.contents == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"no record", b"\xff", b'{"mark":1}'])
+def test_a_record_that_makes_no_sense_is_none(
+    driver: ObjectStoreDriver, objects: MemoryObjects, content: bytes
+) -> None:
+    async def story() -> None:
+        await objects.put(f"some/folder{DATA}{SESSION}", content)
+        assert await driver.pending(DATA) is None
+        with pytest.raises(InvalidOffset):
+            await driver.append(DATA, 0, chunks(b"x"))
+        await driver.begin(DATA)
+        assert await driver.append(DATA, 0, chunks(b"x")) == 1
+
+    asyncio.run(story())
