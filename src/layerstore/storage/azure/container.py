@@ -59,7 +59,7 @@ _NO_CONTAINER: Final = frozenset({"ContainerNotFound", "ContainerBeingDeleted"})
 _MEANT: Final = frozenset(
     {
         *("ConditionNotMet", "TargetConditionNotMet", "SourceConditionNotMet"),
-        *("BlobAlreadyExists", "CannotVerifyCopySource", "InvalidBlockList", _OTHER_TYPE),
+        *("BlobAlreadyExists", "InvalidBlockList", _OTHER_TYPE),
     }
 )
 """Refusals that say how things stand, not that something is wrong."""
@@ -346,6 +346,8 @@ class AzureContainer:
         code = _code(answer)
         if code in _NO_CONTAINER:
             raise StorageUnavailable(NAME, f"/{key}", "there is no such container")
+        if answer.status in _PASSING_STATUSES:
+            raise self._failure(key, answer, code)
         if _is_good(answer) or answer.status == 404 or code in _MEANT:
             return answer
         raise self._failure(key, answer, code)

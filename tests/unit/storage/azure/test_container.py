@@ -69,6 +69,23 @@ async def test_a_token_that_ended_is_asked_for_again() -> None:
     assert await container.put("key", b"") == '"1"'
 
 
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(404, ConditionFailed), (403, StorageUnavailable), (409, StorageUnavailable)],
+)
+async def test_a_source_that_cannot_be_copied_is_gone_only_when_the_store_says_so(
+    status: int, error: type[Exception]
+) -> None:
+    refusal = Answer(status, {"x-ms-error-code": "CannotVerifyCopySource"}, b"")
+    source = ObjectInfo("from", 1, EPOCH, '"1"')
+    with pytest.raises(error):
+        await by_signature(AnsweringClient(lambda _: refusal)).copy(source, "to")
+    passing = iter([refusal._replace(status=500), MADE])
+    client = AnsweringClient(lambda _: next(passing))
+    await by_signature(client).copy_part("to", "upload", 1, source, 0, 1)
+    assert len(client.asked) == 2
+
+
 async def test_what_stands_there_to_have_its_blocks_thrown_away_is_no_file() -> None:
     container = by_signature(
         AnsweringClient(lambda _: Answer(200, {"Content-Type": UNFINISHED}, b""))
