@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ def root() -> Iterator[Path]:
 def as_nobody() -> Iterator[None]:
     """Who may do everything does the rest as a user who may not."""
     before = os.geteuid()
+    codecs.lookup("ascii")  # which that user may not be able to load
     if before == 0:
         os.seteuid(NOBODY)
     try:

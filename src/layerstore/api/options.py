@@ -1,4 +1,4 @@
-"""Every setting and limit that the handlers obey; `app.py` fills them from the configuration."""
+"""Every setting and limit that the handlers obey; `app/` fills them from the configuration."""
 
 from dataclasses import dataclass
 from typing import Final
