@@ -92,7 +92,7 @@ def test_figures_have_the_original_s_names(server: Server, debug: str) -> None:
     name = "registry_http_requests_total"
     assert f'{name}{{handler="catalog",method="get",code="200"}} 1\n' in text
     assert f'{name}{{handler="manifest",method="get",code="404"}} 1\n' in text
-    assert 'registry_storage_action_seconds_count{driver="filesystem",action="get"}' in text
+    assert 'registry_storage_action_seconds_count{driver="filesystem",action="GetContent"}' in text
 
 
 def in_flight(debug: str, handler: str) -> int:

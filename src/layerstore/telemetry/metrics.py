@@ -35,6 +35,20 @@ _ACTIONS: Final = (
     *("get", "put", "begin", "append", "pending", "finish", "drop", "move", "read", "stat"),
     *("names", "walk", "delete", "settle", "url_for", _OTHER),
 )
+_ACTION_NAMES: Final = {
+    "get": "GetContent",
+    "put": "PutContent",
+    "read": "Reader",
+    "append": "Writer",
+    "stat": "Stat",
+    "names": "List",
+    "walk": "Walk",
+    "move": "Move",
+    "delete": "Delete",
+    "url_for": "RedirectURL",
+}
+"""What the original calls these; what it does not have keeps our name."""
+
 _BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 _HISTOGRAM: Final = len(_BOUNDS_S) + 2
@@ -160,7 +174,7 @@ def _storage(page: Page, driver: str) -> Iterator[str]:
     yield f"# HELP {name} Time that the storage driver took."
     yield f"# TYPE {name} histogram"
     for action, place in _ACTION.items():
-        labels = f'driver="{driver}",action="{action}"'
+        labels = f'driver="{driver}",action="{_ACTION_NAMES.get(action, action)}"'
         yield from _histogram(page, name, labels, _STORAGE + place * _HISTOGRAM)
 
 

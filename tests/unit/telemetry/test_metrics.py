@@ -57,7 +57,7 @@ def test_a_histogram_adds_up_from_bound_to_bound() -> None:
     for seconds in (0.001, 0.005, 0.3, 60.0):
         Metrics(page).storage("filesystem", "stat", seconds)
     text = exposition(page, "filesystem")
-    name, labels = "registry_storage_action_seconds", 'driver="filesystem",action="stat"'
+    name, labels = "registry_storage_action_seconds", 'driver="filesystem",action="Stat"'
     assert f'{name}_bucket{{{labels},le="0.005"}} 2\n' in text
     assert f'{name}_bucket{{{labels},le="0.5"}} 3\n' in text
     assert f'{name}_bucket{{{labels},le="+Inf"}} 4\n' in text
