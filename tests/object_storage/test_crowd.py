@@ -16,7 +16,7 @@ from tests.processes import POLL_SECONDS, memory_bytes
 from tests.servers import Server, layerstore_server
 
 UPLOADS = 100
-UPLOAD_MIB = 256 if os.environ.get("LAYERSTORE_LONG") else 24
+UPLOAD_MIB = 256 if os.environ.get("LAYERSTORE_LONG") else 16
 MEMORY_MIB = 400
 """What all processes of the instance may take together."""
 

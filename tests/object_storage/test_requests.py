@@ -53,3 +53,15 @@ async def test_the_references_of_a_manifest_are_looked_at_side_by_side(
     client.counted()
     await repository.manifests.put(image(layers=layers), None)
     assert client.turns <= 4
+
+
+async def test_the_start_asks_for_nothing_outside_of_the_root_directory(
+    driver: ObjectStoreDriver, client: MeddlingClient
+) -> None:
+    """Credentials may be good for the folder only."""
+    assert await driver.start()
+    await driver.stat("/")
+    kinds = {asked.kind for asked in client.asked}
+    assert kinds == {"PutObject", "DeleteObject", "ListObjectsV2"}
+    for asked in client.asked:
+        assert "/test-" in asked.path or "prefix=test-" in asked.url, asked.url

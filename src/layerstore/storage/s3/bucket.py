@@ -91,8 +91,11 @@ class S3Bucket:
         *,
         new_objects: NewObjects | None = None,
         user_agent: str = "layerstore",
+        root: str = "",
     ) -> None:
-        """`shown` is where clients are sent."""
+        """`shown` is where clients are sent. `root` is what all keys begin with: the credentials
+        may be good for nothing else.
+        """
         self._address = address
         self._shown = shown
         self._signer = signer
@@ -101,6 +104,7 @@ class S3Bucket:
         self._http = http
         self._new = (new_objects or NewObjects()).headers()
         self._user_agent = user_agent
+        self._root = root
         self._patience = Patience(NAME, clock)
         self._bucket_path = address.path("").rstrip("/")
         self._source_base = f"/{bucket}/"
@@ -116,7 +120,7 @@ class S3Bucket:
 
     async def start(self) -> None:
         await self.check()
-        key = f"layerstore/probe-{self._clock.new_id()}"
+        key = f"{self._root}layerstore/probe-{self._clock.new_id()}"
         try:
             await self.put(key, b"", ABSENT)
             self._is_conditional = await self._refuses_twice(key)
@@ -133,7 +137,7 @@ class S3Bucket:
         return True
 
     async def check(self) -> None:
-        await self.page("", limit=1)
+        await self.page(self._root, limit=1)
 
     async def get(self, key: str) -> Content | None:
         answer = await self._ask("GET", key)

@@ -31,6 +31,7 @@ def open_bucket(settings: S3Settings, clock: Clock, http: HttpClient | None = No
         http or HttpClient(verify=settings.verify),
         new_objects=settings.new_objects,
         user_agent=settings.user_agent,
+        root=f"{root}/" if (root := settings.root.strip("/")) else "",
     )
 
 
