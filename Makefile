@@ -39,6 +39,7 @@ test-s3: setup programs ## clients against two instances on S3, killed and crowd
 
 test-clouds: setup programs ## Google Cloud Storage and Azure in their long form
 	LAYERSTORE_LONG=1 $(bin)/pytest tests/contract/test_gcs.py tests/contract/test_azure.py tests/object_storage $(ARGS) -k 'gcs or azure or Gcs or Azure'
+	LAYERSTORE_REGISTRY_ON='gcs azure' $(bin)/pytest tests/unit/registry $(ARGS) -k 'gcs or azure'
 	LAYERSTORE_CLIENTS_AGAINST=gcs $(bin)/pytest tests/clients --ignore tests/clients/test_many_clients.py $(ARGS)
 	LAYERSTORE_CLIENTS_AGAINST=azure $(bin)/pytest tests/clients --ignore tests/clients/test_many_clients.py $(ARGS)
 

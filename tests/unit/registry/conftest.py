@@ -1,13 +1,15 @@
 """A registry over the memory driver, and content to put into it."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from layerstore.clock import SystemClock
 from layerstore.oci.descriptor import OCI_INDEX, OCI_MANIFEST
 from layerstore.oci.digest import Digest
 from layerstore.oci.name import Name
@@ -18,7 +20,10 @@ from layerstore.storage.driver import StorageDriver
 from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.memory import MemoryDriver
 from tests.fakes import FakeClock
+from tests.meddling import MeddlingClient
 from tests.memory_objects import MemoryObjects, object_store_driver
+from tests.object_storage.clouds import CLOUDS as RUNNING
+from tests.object_storage.clouds import Cloud
 
 CONFIG = b'{"architecture":"amd64","os":"linux"}'
 LAYER = b"layer" * 1000
@@ -29,10 +34,18 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["memory", "filesystem", "objects"])
+CLOUDS = os.environ.get("LAYERSTORE_REGISTRY_ON", "").split()
+"""Stores that a real server plays (`gcs azure`), for these tests to run on them as well."""
+
+
+@pytest.fixture(params=["memory", "filesystem", "objects", *CLOUDS])
 def driver(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> Iterator[StorageDriver]:
+    if request.param in CLOUDS:
+        opened = request.getfixturevalue("on_cloud")
+        yield opened(request.param)
+        return
     if request.param == "memory":
         yield MemoryDriver(clock)
         return
@@ -41,6 +54,29 @@ def driver(
         return
     with closing(FilesystemDriver(tmp_path / "root", clock)) as filesystem:
         yield filesystem
+
+
+@pytest.fixture(scope="session")
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Cloud]]:
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(RUNNING[name](tmp_path_factory.mktemp(name)))
+            for name in CLOUDS
+        }
+
+
+@pytest.fixture
+def on_cloud(
+    clouds: dict[str, Cloud], request: pytest.FixtureRequest
+) -> Callable[[str], StorageDriver]:
+    """A folder that no other test uses; signatures need the real time."""
+    root = f"test-{abs(hash(request.node.nodeid))}"
+
+    def opened(name: str) -> StorageDriver:
+        cloud = clouds[name]
+        return cloud.open(root, SystemClock(), MeddlingClient(cloud.kind_of))
+
+    return opened
 
 
 @pytest.fixture
