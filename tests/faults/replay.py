@@ -241,11 +241,6 @@ class Disk:
                 chosen = [step for step, is_kept in zip(last, choice, strict=True) if is_kept]
                 yield _applied(self._kept, [*before, *chosen])
 
-    @property
-    def choices(self) -> int:
-        """How many ways there are to keep some unsynced changes of names and lose the others."""
-        return 1 << len(self._loose)
-
     def _tree(self, folders: dict[int, dict[str, int]], remain: Remains) -> Tree:
         tree = Tree()
         paths: dict[int, str] = {}
@@ -265,8 +260,15 @@ class Disk:
 
 
 def _split(steps: list[Step], count: int) -> tuple[list[Step], list[Step]]:
-    at = max(0, len(steps) - count)
-    return steps[:at], steps[at:]
+    """The last so many that are about more than temporary names, and all others."""
+    telling = [at for at, step in enumerate(steps) if not _is_temporary(step)]
+    last = set(telling[len(telling) - min(count, len(telling)) :])
+    others = [step for at, step in enumerate(steps) if at not in last]
+    return others, [steps[at] for at in sorted(last)]
+
+
+def _is_temporary(step: Step) -> bool:
+    return all(change.name.endswith(".tmp") for change in step)
 
 
 def _applied(
