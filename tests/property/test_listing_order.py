@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from layerstore.clock import SystemClock
@@ -46,6 +46,7 @@ def test_a_walk_is_in_the_order_of_paths(
     ]
 
 
+@example({"0", "00", "a"}, {"a!session", "a//b"}, 2, "")
 @given(KEYS, STRANGERS, st.integers(1, 9), SEGMENTS | st.just(""))
 def test_names_are_in_byte_order(
     keys: set[str], strangers: set[str], page_size: int, after: str

@@ -16,7 +16,8 @@ from layerstore.storage.objects.store import ObjectInfo, Objects, Page
 
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]+")
 _BEHIND_ALL: Final = "\U0010ffff"
-_CUT: Final = re.compile(r"[-.]")
+_CUT: Final = re.compile(r"[!-.]")
+"""What stands before the slash in the order of keys."""
 
 
 def _is_segment(text: str) -> bool:
