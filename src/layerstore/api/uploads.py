@@ -86,7 +86,12 @@ async def append_chunk(call: AppendChunk, exchange: Exchange) -> Response:
 async def finish_upload(call: FinishUpload, exchange: Exchange) -> Response:
     """The body is the last chunk, or the whole blob, or empty."""
     algorithm = call.digest.algorithm
-    session, body = await _resume(call, exchange, algorithm)
+    try:
+        session, body = await _resume(call, exchange, algorithm)
+    except StandsElsewhere as error:
+        if error.size or not await _was_finished(call, exchange):
+            raise
+        return _created(call.name, call.digest, exchange)
     with exchange.receiving(), _telling_where(call.name, session, exchange, algorithm):
         if session.size == 0:
             await session.put(call.digest, body)
@@ -95,6 +100,22 @@ async def finish_upload(call: FinishUpload, exchange: Exchange) -> Response:
                 await session.append(body, at=session.size, algorithm=algorithm)
             await session.commit(call.digest)
     return _created(call.name, call.digest, exchange)
+
+
+async def _was_finished(call: FinishUpload, exchange: Exchange) -> bool:
+    """Whether a server committed this upload and died before it said so, and forgot it.
+
+    The session is empty then although the client was told of its bytes, and the repository has
+    the blob, of the size that it would have with this body.
+    """
+    told = exchange.sealer.open(call.state, call.name, call.upload_id)
+    repository, rest = exchange.repository(call.name), exchange.request.body.length
+    if not told.offset or rest is None or not await repository.blobs.holds(call.digest):
+        return False
+    if (await repository.blobs.stat(call.digest)).size != told.offset + rest:
+        return False
+    await (await repository.uploads.resume(call.upload_id)).cancel()
+    return True
 
 
 async def cancel_upload(call: CancelUpload, exchange: Exchange) -> Response:
