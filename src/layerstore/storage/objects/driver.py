@@ -250,9 +250,8 @@ class ObjectStoreDriver:
             await self._copier.copy(found, new_key)
         except ConditionFailed:
             raise PathNotFound(self.name, source) from None
-        await asyncio.gather(
-            self.put_all(beside), self._objects.delete(key), self._sessions.forget(key)
-        )
+        await self.put_all(beside)
+        await asyncio.gather(self._objects.delete(key), self._sessions.forget(key))
 
     async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         key = self._key(path)
