@@ -171,6 +171,10 @@ def own_layer(folder: Path, epoch: int) -> tuple[Distribution, Layer]:
 def _own_folder(root: Path, wheel: Path) -> Distribution:
     own = libraries.unpack(wheel, _site(root))
     libraries.write_commands(own, root / "usr/local/bin", _PYTHON)
+    (root / "usr/bin").mkdir(parents=True)
+    (root / "usr/bin/registry").symlink_to(
+        "/usr/local/bin/registry"
+    )  # the original's /bin/registry
     shutil.copy(_FILES / "entrypoint.sh", root / "entrypoint.sh")
     _put(root / _CONFIGURATION, (_FILES / "config.yml").read_text())
     (root / "etc/distribution").symlink_to("docker/registry")

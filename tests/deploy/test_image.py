@@ -100,6 +100,7 @@ def test_what_stands_after_the_name_is_understood_as_the_original_does(podman: E
     version = f"registry layerstore {__version__}\n"
     assert podman.run("--version") == version
     assert podman.run("registry", "--version") == version
+    assert podman.run("/bin/registry", "--version") == version
     assert (
         podman.run("sh", "-c", "echo $0 && wget --help >/dev/null 2>&1 && id -u") == f"sh\n{USER}\n"
     )

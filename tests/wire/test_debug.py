@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -134,6 +135,20 @@ def test_what_a_go_program_shows_is_not_there_but_what_to_do_is(
     answer = ask(debug, path)
     assert answer.status == 404
     assert "py-spy" in answer.text
+
+
+def test_an_address_that_is_taken_ends_the_start(tmp_path: Path) -> None:
+    """A server without the pages that were asked for would be missed only when it is unwell."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        config = {"http": {"debug": {"addr": address}}}
+        with (
+            pytest.raises(
+                RuntimeError, match=f"http.debug.addr: {address}: address already in use"
+            ),
+            layerstore_server(tmp_path / "storage", config=config),
+        ):
+            pass
 
 
 def test_without_an_address_nothing_is_shown(server: Server, debug: str) -> None:

@@ -151,6 +151,23 @@ async def test_catalog_maxentries_and_tags_maxtags(tmp_path: Path) -> None:
         assert (await server.ask("/v2/_catalog?n=2")).status == 400
 
 
+async def test_without_n_a_page_of_the_catalog_is_never_above_the_limit(tmp_path: Path) -> None:
+    async with served("\ncatalog: {maxentries: 1}", tmp_path) as server:
+        await push_image(server)
+        empty = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
+        kind = f"Content-Type: {OCI_INDEX}\r\n"
+        await server.ask("/v2/c/manifests/t", method="PUT", headers=kind, body=empty)
+        answer = await server.ask("/v2/_catalog")
+        assert json.loads(answer.body or b"") == {"repositories": ["a/b"]}
+        assert "last=a%2Fb&n=1" in answer.headers["link"]
+
+
+async def test_a_server_header_that_is_configured_is_the_only_one(tmp_path: Path) -> None:
+    async with served("\nhttp: {headers: {Server: [hidden]}}", tmp_path) as server:
+        answer = await server.ask("/v2/")
+        assert answer.headers["server"] == "hidden"
+
+
 NON_DISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar"
 ELSEWHERE = descriptor(b"elsewhere", NON_DISTRIBUTABLE) | {"urls": ["https://good.example/l"]}
 FOREIGN = json.dumps(json.loads(image(())) | {"layers": [ELSEWHERE]}).encode()

@@ -16,7 +16,8 @@ _QUOTED_AND_COMMA: Final = 3
 
 async def list_repositories(call: ListRepositories, exchange: Exchange) -> Response:
     options = exchange.options
-    n = options.catalog_page if call.page.n is None else call.page.n
+    usual = min(options.catalog_page, options.catalog_entries_max)
+    n = usual if call.page.n is None else call.page.n
     if n > options.catalog_entries_max:
         raise PaginationNumberInvalid({"n": n, "limit": options.catalog_entries_max})
     names, more = await _take(_visible(call.page.last, exchange), n)

@@ -7,7 +7,7 @@ joined, once for each process.
 from layerstore.app.notaries import open_notary
 from layerstore.app.registries import open_check, open_registry
 from layerstore.app.serving import App, build, edge_limits
-from layerstore.app.settling import settle
+from layerstore.app.settling import file_problems, settle
 from layerstore.app.stores import open_driver, opened_storage, storage_folder, worker_count
 from layerstore.app.watching import health_checks
 
@@ -15,6 +15,7 @@ __all__ = [
     "App",
     "build",
     "edge_limits",
+    "file_problems",
     "health_checks",
     "open_check",
     "open_driver",

@@ -1,6 +1,7 @@
 """What has to hold, and what all workers agree on, before one of them starts."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import structs
@@ -46,6 +47,19 @@ def settle(config: Config, clock: Clock) -> Config:
         reason = (error.strerror or "input or output failed").lower()
         raise ConfigError(f"storage.filesystem.rootdirectory: {folder}: {reason}") from error
     return structs.replace(config, http=structs.replace(config.http, secret=secret))
+
+
+def file_problems(config: Config, clock: Clock) -> Iterator[str]:
+    """What a start would say of the files that the configuration names; none of them is made."""
+    passwords = config.auth.htpasswd
+    steps: list[Callable[[Config, Clock], object]] = [url_steps, open_notary]
+    if passwords is None or Path(passwords.path).exists():  # a missing one is made by the start
+        steps.append(open_entrance)
+    for step in steps:
+        try:
+            step(config, clock)
+        except ConfigError as error:
+            yield from error.problems
 
 
 def _is_no_folder(path: Path) -> bool:

@@ -8,8 +8,11 @@ from typing import Annotated, Final
 import typer
 import yaml
 
+from layerstore.app import file_problems
+from layerstore.cli.certificates import certificates
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail, print_json
-from layerstore.config import ConfigError, Loaded, read
+from layerstore.clock import SystemClock
+from layerstore.config import Config, ConfigError, Loaded, read
 from layerstore.config.checks import refusals
 from layerstore.config.shown import flat, shown
 
@@ -42,11 +45,13 @@ def check(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Tell what is wrong with a configuration, variables included."""
+    """Tell what is wrong with a configuration, with its variables and the files that it names."""
     warnings: Sequence[str] = ()
     try:
         loaded = read(file, os.environ)
         warnings, problems = loaded.warnings, refusals(loaded.config)
+        if not problems:
+            problems = [*_tls_problems(loaded.config), *file_problems(loaded.config, SystemClock())]
     except ConfigError as error:
         problems = list(error.problems)
     if json:
@@ -57,6 +62,14 @@ def check(
         raise typer.Exit(EXIT_USAGE)
     if strict and warnings:
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _tls_problems(config: Config) -> Sequence[str]:
+    try:
+        certificates(config.http.tls)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 def _print_findings(warnings: Sequence[str], problems: Sequence[str]) -> None:

@@ -128,7 +128,8 @@ class _Service:
         log_program(log_settings(self._config, self._fields))
         _warn(warnings)
         plan = self._plan(self._config, self._certified)
-        self._show_debug_pages()
+        if not self._shows_debug_pages():
+            return EXIT_REFUSED
         workers = Workers(self._count, plan, self._listeners, self._page, self._clock)
         self._listen_to_signals()
         async with asyncio.TaskGroup() as group:
@@ -144,11 +145,11 @@ class _Service:
             is_clean = await self._drain(workers)
         return 0 if is_well and is_clean else EXIT_REFUSED
 
-    def _show_debug_pages(self) -> None:
-        """On `http.debug.addr`; without the address the registry is served all the same."""
+    def _shows_debug_pages(self) -> bool:
+        """On `http.debug.addr`; False when it cannot be had, so that nobody misses them later."""
         debug = self._config.http.debug
         if not debug.addr:
-            return
+            return True
         prometheus = debug.prometheus
         path = prometheus.path if prometheus.enabled else None
         pages = DebugPages(self._health, self._page, self._config.storage.driver, path)
@@ -158,8 +159,9 @@ class _Service:
         except OSError as error:
             reason = (error.strerror or "not usable").lower()
             _log.error("http.debug.addr: %s: %s", debug.addr, reason)
-            return
+            return False
         _log.info("debug pages at http://%s:%d/debug/health", host or "localhost", server.port)
+        return True
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -184,6 +184,9 @@ def _tls(config: Config) -> Iterator[str]:
 def _http(config: Config) -> Iterator[str]:
     http = config.http
     yield from _address(http)
+    prometheus = http.debug.prometheus
+    if prometheus.enabled and not prometheus.path.startswith("/"):
+        yield f"http.debug.prometheus.path: {prometheus.path!r} has to begin with /"
     if http.prefix and not (http.prefix.startswith("/") and http.prefix.endswith("/")):
         yield f"http.prefix: {http.prefix!r} has to begin and end with /"
     if http.host and not re.fullmatch(r"(?i:https?)://[^/\s]+(/\S*)?", http.host):
@@ -288,12 +291,26 @@ def _patterns(config: Config) -> Iterator[str]:
 
 def cautions(config: Config) -> list[str]:
     """What serves, but not as people expect."""
+    return [*_secret_cautions(config), *_origin_cautions(config.http)]
+
+
+def _secret_cautions(config: Config) -> Iterator[str]:
     if config.storage.driver in _SHARED_BY_NETWORK and not config.http.secret:
-        return [
+        yield (
             "http.secret: without one each start makes its own: uploads that are under way end "
             "with a restart, and several instances on one bucket refuse each other's"
-        ]
-    return []
+        )
+
+
+def _origin_cautions(http: Http) -> Iterator[str]:
+    """The original believes X-Forwarded-Proto from everybody (decisions 7)."""
+    if http.relativeurls is False and not (
+        http.host or http.trustedproxies or http.tls.certificate
+    ):
+        yield (
+            "http.relativeurls: behind a proxy that speaks TLS clients would be sent to http://: "
+            "name the proxy in http.trustedproxies, or the address in http.host"
+        )
 
 
 _SHARED_BY_NETWORK: Final = frozenset({"s3", "gcs", "azure"})

@@ -72,14 +72,17 @@ class Document:
 
 
 def parse(text: str, source: str, *, lines: bool = True) -> Document:
-    """The one document in a text. Raises ConfigError, which names the source.
+    """The first document in a text, as the original reads it. Raises ConfigError.
+
+    An error names the source.
 
     With `lines`, origins name the line too.
     """
     if len(text) > DOCUMENT_BYTES_MAX:
         raise ConfigError(f"{source}: longer than {DOCUMENT_BYTES_MAX} bytes")
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        documents = yaml.compose_all(text, Loader=yaml.SafeLoader)
+        root, further = next(documents, None), next(documents, None)
     except yaml.MarkedYAMLError as error:
         raise ConfigError(f"{source}{_at(error.problem_mark)}: {_problem(error)}") from error
     except (yaml.YAMLError, ValueError) as error:
@@ -88,6 +91,8 @@ def parse(text: str, source: str, *, lines: bool = True) -> Document:
         raise ConfigError(f"{source}: more than {DEPTH_MAX} levels") from error
     reader = _Reader(source, lines)
     value = reader.value(root, 0) if root is not None else Scalar("", source, is_null=True)
+    if further is not None:
+        reader.warnings.append(f"{source}{_at(further.start_mark)}: only the first document counts")
     return Document(value, reader.warnings)
 
 

@@ -255,7 +255,8 @@ class Edge:
 
 def _stand(response: Response, request: Request, closing: bool) -> None:
     """Add the headers that every answer has."""
-    response.headers.append(("server", "layerstore"))
+    if not any(name == "server" for name, _ in response.headers):
+        response.headers.append(("server", "layerstore"))
     response.headers.append(("x-request-id", request.id))
     if closing:
         response.headers.append(("connection", "close"))

@@ -65,6 +65,41 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     assert "absent.yml: no such file or directory" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ("auth: {htpasswd: {realm: r, path: FOLDER}}\n", "auth.htpasswd.path: FOLDER: "),
+        (
+            "auth: {token: {realm: r, service: s, issuer: i, rootcertbundle: FOLDER/no}}\n",
+            "auth.token",
+        ),
+        ("compatibility: {schema1: {signingkeyfile: FOLDER/no}}\n", "compatibility.schema1"),
+    ],
+)
+def test_files_that_are_named_are_looked_at(
+    file: Path, tmp_path: Path, section: str, told: str
+) -> None:
+    """What `serve` would refuse: Debian's own file names a folder as the one of passwords."""
+    file.write_text(GOOD + section.replace("FOLDER", str(tmp_path)))
+    result = run("check", file)
+    assert result.exit_code == 2
+    assert f"error: {told.replace('FOLDER', str(tmp_path))}" in result.stdout
+
+
+def test_certificates_that_are_named_are_looked_at(file: Path) -> None:
+    file.write_text(GOOD.replace("http: {", "http: {tls: {certificate: /no.pem, key: /no.key}, "))
+    result = run("check", file)
+    assert result.exit_code == 2
+    assert "error: http.tls.certificate" in result.stdout
+
+
+def test_a_look_makes_no_password_file(file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "passwords"
+    file.write_text(GOOD + f"auth: {{htpasswd: {{realm: r, path: {path}}}}}\n")
+    assert run("check", file).exit_code == 0
+    assert not path.exists()
+
+
 def test_variables_count(file: Path) -> None:
     assert run("check", file, REGISTRY_LOG_LEVEL="loud").exit_code == 2
     assert run("check", REGISTRY_CONFIGURATION_PATH=str(file)).exit_code == 0

@@ -113,6 +113,10 @@ def test_the_smallest_configuration_can_be_served() -> None:
         (STORED + "http: {trustedproxies: [proxy]}", "http.trustedproxies: 'proxy' is no address"),
         (STORED + "http: {addr: localhost}", "http.addr: 'localhost' does not end with a port"),
         (STORED + "http: {net: unix}", "http.addr: ':5000' is no path"),
+        (
+            STORED + "http: {debug: {addr: ':1', prometheus: {enabled: true, path: metrics}}}",
+            "http.debug.prometheus.path: 'metrics' has to begin with /",
+        ),
         (STORED + "http: {debug: {addr: here}}", "http.debug.addr: 'here' does not end"),
         (STORED + "health: {tcp: [{addr: 'a:1'}, {addr: b}]}", "health.tcp[1].addr: 'b' does not"),
         (
@@ -228,3 +232,11 @@ def test_a_shared_store_without_a_secret_is_warned_of(driver: str) -> None:
     assert "http.secret: " in cautions(config(f"storage: {{{driver}}}"))[0]
     assert cautions(config(f"storage: {{{driver}}}\nhttp: {{secret: shared}}")) == []
     assert cautions(config(STORED)) == []
+
+
+def test_locations_that_a_proxy_would_have_to_vouch_for_are_warned_of() -> None:
+    absolute = STORED + "http: {relativeurls: false"
+    assert "http.trustedproxies" in cautions(config(absolute + "}"))[0]
+    for known in ("host: https://a.example", "trustedproxies: [192.0.2.1]"):
+        assert cautions(config(f"{absolute}, {known}}}")) == []
+    assert cautions(config(STORED + "http: {relativeurls: true}")) == []

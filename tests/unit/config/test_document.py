@@ -85,7 +85,6 @@ def test_a_key_that_stands_there_twice_is_told_and_the_last_counts() -> None:
     [
         ("a: [1, 2", "line 1"),
         ("a: b: c", "line 1"),
-        ("a: 1\n--- \nb: 2", "line 2"),
         ("a: !!python/object/apply:os.system [id]", "a tag"),
         ("a: !secret b", "a tag"),
         ("a: !!binary aGk=", "a tag"),
@@ -125,3 +124,9 @@ def test_a_message_does_not_repeat_what_might_be_a_secret(text: str) -> None:
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     with suppress(ConfigError):
         parse(text, "file")
+
+
+def test_of_several_documents_the_first_counts_as_in_the_original() -> None:
+    document = parse("a: 1\n---\na: 2\n", "file")
+    assert _plain(document.value) == {"a": "1"}
+    assert document.warnings == ["file, line 3: only the first document counts"]
