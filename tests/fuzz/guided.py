@@ -23,7 +23,8 @@ def main(name: str, *options: str) -> None:
     """Fuzz the target of that name until libFuzzer has enough."""
     atheris = import_module("atheris")
     with atheris.instrument_imports(include=["layerstore"]):
-        target = import_module("tests.fuzz.targets").TARGETS[name]
+        targets = import_module("tests.fuzz.targets")
+        target = targets.TARGETS[name]
     corpus = KEPT / name
     corpus.mkdir(parents=True, exist_ok=True)
     for number, content in enumerate(target.good):
@@ -31,7 +32,8 @@ def main(name: str, *options: str) -> None:
     limits = [f"-max_len={INPUT_BYTES_MAX}", f"-timeout={CASE_SECONDS_MAX}"]
     findings = f"-artifact_prefix={KEPT}/{name}-"
     atheris.Setup([sys.argv[0], *limits, findings, *options, str(corpus)], target.check)
-    atheris.Fuzz()
+    with targets.quietly():
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ is as it must be, or it was refused by an error of the room's own. Anything else
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
@@ -385,4 +385,14 @@ TARGETS: Final = {
     )
 }
 
-logging.getLogger("layerstore").setLevel(logging.CRITICAL)
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """What parsers log of bad input would be most of the work."""
+    logger = logging.getLogger("layerstore")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

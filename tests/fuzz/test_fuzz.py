@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from tests.faults.counts import Counted
 from tests.fuzz.mutations import Mutator
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import TARGETS, quietly
 
 CASES = int(os.environ.get("LAYERSTORE_FUZZ_CASES", "0"))
 """Cases of each target; 0: as many as fit into SECONDS."""
@@ -29,6 +30,12 @@ CASE_SECONDS_MAX = 0.5
 """Time of the processor for one case of at most 64 KiB."""
 
 FOUND = Path(__file__).with_name("found")
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    with quietly():
+        yield
 
 
 @pytest.mark.timeout(3600)
