@@ -18,6 +18,7 @@ class Frames:
     PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
     DATA, HEADERS, RESET, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
     END_STREAM, END_HEADERS = 1, 4
+    ACK = 1
     NO_ERROR, CANCEL = 0, 8
 
     @staticmethod

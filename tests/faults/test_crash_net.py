@@ -34,11 +34,15 @@ from tests.faults.crash_swaps import Change, SwappingDriver
 from tests.faults.recording import Event, Removed, Renamed, Synced, Written
 from tests.faults.replay import Disk, Tree
 
-SINGLE_SYNCS: Final = 60 if IS_LONG else 12
+SINGLE_SYNCS: Final = 60 if IS_LONG else 30
 """How many single syncs are left out, one at a time."""
 
-NEEDED_MIN: Final = 0.75
-"""The share of single syncs that must be needed; the others make sure of what is synced already."""
+NEEDED_MIN: Final = 0.5
+"""The share of single syncs that must be needed.
+
+Over the whole story it is three quarters: the others make sure of what is synced already, or of
+what only spares work after the failure. The bound is lower by far more than a sample strays.
+"""
 
 
 NEVER: Final = -1
