@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import pytest
 import yaml
 
 from tests.processes import Process, accepts, family, free_port, memory_bytes, tail, wait_until
-from tests.servers import Server, layerstore_server, settings
+from tests.servers import Server, Settings, layerstore_server, settings
 
 MIB = 1024 * 1024
 BLOB = os.urandom(4 * MIB)
@@ -359,3 +361,21 @@ def test_a_large_upload_and_download_take_no_memory(root: Path) -> None:
             while answer.read(20 * MIB):
                 peak = max(peak, memory_bytes(server.process.pid))
         assert peak - before < 40 * MIB
+
+
+def test_a_worker_that_was_stopped_hears_its_senders_before_it_gives_them_up(root: Path) -> None:
+    limits: Settings = {"limits": {"progresstimeout": "1s", "ratewindow": "1s"}}
+    with (
+        layerstore_server(root, workers=1, config=limits) as server,
+        half_sent(server, root) as upload,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        (worker,) = workers(server)
+        for _ in range(20):
+            assert ask(server) == 200  # when all is read, the worker waits for more
+        os.kill(worker, signal.SIGSTOP)
+        over = time.monotonic() + 2
+        status = beside.submit(upload.send_rest)
+        wait_until(lambda: time.monotonic() > over, "the limit is over")
+        os.kill(worker, signal.SIGCONT)
+        assert status.result() == 201

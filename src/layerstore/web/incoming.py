@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 from layerstore.clock import Clock
 from layerstore.oci.errors import BodyStalled
 from layerstore.web.message import BodyBroken
+from layerstore.web.silence import Silence
 
 DISCARD_BYTES_MAX: Final = 256 * 1024
 """Bytes of an unwanted body that are taken in, so that its sender reads the answer."""
@@ -26,7 +27,8 @@ class IncomingBody:
     """A Body that a server sends. `length` is Content-Length, None when there is none.
 
     `progress_s` seconds without a byte are too many, and so are fewer than `rate_min` bytes a
-    second over `rate_window_s` seconds; only the time spent waiting for the sender counts.
+    second over `rate_window_s` seconds; only the time spent waiting for the sender counts, and
+    none in which this process was stopped.
     """
 
     __slots__ = (
@@ -113,11 +115,11 @@ class IncomingBody:
     async def _message(self) -> Mapping[str, Any]:
         began = self._clock.monotonic()
         try:
-            async with asyncio.timeout(self._progress_s):
+            async with Silence(self._progress_s) as silence:
                 message = await self._receive()
         except TimeoutError:
             self._stall()
-        self._waited_s += self._clock.monotonic() - began
+        self._waited_s += min(self._clock.monotonic() - began, silence.most_s)
         return message
 
     def _check_rate(self, size: int) -> None:

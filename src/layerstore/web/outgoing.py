@@ -16,6 +16,7 @@ from layerstore.oci.errors import Unavailable
 from layerstore.web.files import INLINE_BYTES_MAX, HeldFiles, read_checked
 from layerstore.web.incoming import Receive
 from layerstore.web.message import FileBody, Response, StreamBody
+from layerstore.web.silence import Silence
 
 HEADER_NAMES_KEPT: Final = 128
 """Names of headers that were found to be such."""
@@ -133,7 +134,7 @@ class Outgoing:
 async def _send_piece(piece: bytes, send: Send) -> None:
     """Raises ClientLeft when the client takes too long for it."""
     try:
-        async with asyncio.timeout(max(READER_STALL_S, len(piece) / READER_RATE_MIN)):
+        async with Silence(max(READER_STALL_S, len(piece) / READER_RATE_MIN)):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     except TimeoutError:
         raise ClientLeft from None
