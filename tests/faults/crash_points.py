@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from layerstore.clock import Clock
 from layerstore.storage.filesystem import FilesystemDriver
 from tests.faults.crash_checks import wrong_with
 from tests.faults.crash_story import STEPS, Claims, Ledger, Opened, Step, World
@@ -39,11 +40,15 @@ MEMORY_DISK: Final = Path("/dev/shm")
 
 
 class Recorded(NamedTuple):
-    """What a story did, what it left, and what each upload was begun for."""
+    """What a story did, what it left, and what each upload was begun for.
+
+    Where the registry knew that the disk `keeps_order`, only such a disk is imagined.
+    """
 
     events: Sequence[Event]
     left: Tree
     intended: Mapping[str, bytes]
+    keeps_order: bool = False
 
     @property
     def written(self) -> frozenset[bytes]:
@@ -69,6 +74,15 @@ def record(
         with closing(World(root, ledger, SEED, driver=driver)) as world:
             asyncio.run(_happen(world, recorder, steps))
     return Recorded(recorder.events, Tree(tree_below(root)), world.intended)
+
+
+def record_on(root: Path, keeps_order: bool) -> Recorded:
+    """The whole story on the empty folder `root`, whose disk is said to keep the order of names."""
+
+    def on_such_a_disk(root: Path, clock: Clock) -> FilesystemDriver:
+        return FilesystemDriver(root, clock, keeps_order=lambda _: keeps_order)
+
+    return record(root, driver=on_such_a_disk)._replace(keeps_order=keeps_order)
 
 
 async def _happen(world: World, recorder: Recorder, steps: Sequence[Step]) -> None:
@@ -123,11 +137,15 @@ class Depth(NamedTuple):
     """How many states are tried at each moment.
 
     Of the last `loose` unsynced changes of names every choice is tried, and with each of them each
-    of `remains` for the bytes.
+    of `remains` for the bytes; with None they are kept in their order only.
     """
 
-    loose: int
+    loose: int | None
     remains: Sequence[Remains]
+
+    def on(self, recorded: Recorded) -> Depth:
+        """The same for the disks on which the story may have happened."""
+        return self._replace(loose=None) if recorded.keeps_order else self
 
 
 SHALLOW: Final = Depth(0, (nothing_unsynced, zeros_unsynced))

@@ -215,16 +215,19 @@ class Disk:
         return self._tree(self._now, everything)
 
     def after_power_failure(
-        self, loose_max: int, remains: Sequence[Remains], chance: random.Random
+        self, loose_max: int | None, remains: Sequence[Remains], chance: random.Random
     ) -> Iterator[Tree]:
         """What may be there after a power failure at this moment; some states more than once.
 
         Of the last `loose_max` unsynced changes every choice is tried, of those before them all,
-        none and one choice by chance; together with each of `remains`.
+        none and one choice by chance; together with each of `remains`. With None the disk is a
+        journalling one.
         """
         for count in range(len(self._journal) + 1):
             folders = _applied(self._journalled, self._journal[:count])
             yield from (self._tree(folders, remain) for remain in remains)
+        if loose_max is None:
+            return
         for folders in self._disordered(loose_max, chance):
             for remain in remains:
                 tree = self._tree(folders, remain)

@@ -19,7 +19,7 @@ from tests.faults.crash_points import (
     failures,
     moments,
     quick_folder,
-    record,
+    record_on,
     states,
 )
 from tests.faults.crash_rebuilt import build, wrong_after_restart
@@ -29,11 +29,13 @@ from tests.faults.replay import Disk
 RESTARTS = 1000 if IS_LONG else 60
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
-    """The whole story, once."""
+@pytest.fixture(scope="module", params=[False, True], ids=["any-disk", "disk-that-keeps-order"])
+def recorded(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Recorded]:
+    """The whole story, once for each kind of disk."""
     with quick_folder(tmp_path_factory.mktemp("story")) as root:
-        yield record(root)
+        yield record_on(root, request.param)
 
 
 def test_the_recording_misses_nothing(recorded: Recorded, counted: Counted) -> None:
@@ -47,7 +49,7 @@ def test_the_recording_misses_nothing(recorded: Recorded, counted: Counted) -> N
 def test_after_a_power_failure_at_any_call_everything_acknowledged_is_there(
     recorded: Recorded, counted: Counted
 ) -> None:
-    depth = DEEP if IS_LONG else USUAL
+    depth = (DEEP if IS_LONG else USUAL).on(recorded)
     print(f"seed {SEED}, every choice among the last {depth.loose} unsynced changes of names")
 
     def told(tried: Iterable[State]) -> Iterator[State]:
@@ -76,7 +78,9 @@ async def test_on_whatever_is_left_a_registry_starts_serves_and_goes_on(
 
 def _chosen(recorded: Recorded, count: int) -> list[State]:
     """So many different states by chance, in their order."""
-    different = {hash(frozenset(s.tree.items())): s for s in states(recorded.events, USUAL)}
+    different = {
+        hash(frozenset(s.tree.items())): s for s in states(recorded.events, USUAL.on(recorded))
+    }
     print(f"{count} of {len(different)} states, seed {SEED}")
     chosen = random.Random(SEED).sample(list(different.values()), min(count, len(different)))
     return sorted(chosen, key=lambda state: state.moment.number)

@@ -5,6 +5,9 @@ name is synced, and then each folder above it whose own entry may not be on disk
 that somebody else made, perhaps without syncing it, counts as not yet on disk: so this process
 syncs the way up to the root once, and from then on only what is new. The same goes for files that
 are found and relied on: who made one may have died before its sync.
+
+On a disk that keeps the order of names (`journals.py`) the sync of the last folder is enough for
+all names that were given before, and for the folders above.
 """
 
 import ctypes
@@ -14,7 +17,7 @@ import shutil
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, NamedTuple
 
@@ -30,6 +33,7 @@ from layerstore.storage.beneath import (
     persistently,
 )
 from layerstore.storage.driver import NO_FILES, Files
+from layerstore.storage.journals import keeps_order
 
 OURS: Final = "/layerstore"
 TRASH: Final = f"{OURS}/trash"
@@ -133,11 +137,62 @@ def _sync_all(files: Sequence[int]) -> None:
         os.fsync(file)
 
 
+class _Name(NamedTuple):
+    """A file's name in an open folder; the identity of what it led to, None when that is gone."""
+
+    path: str
+    folder: int
+    device: int
+    identity: _Identity | None
+
+
+class _Naming:
+    """Names given one after the other: durably before the next one, and in the end all.
+
+    Where a disk keeps their order one sync at the end does for all.
+    """
+
+    def __init__(self, disk: "Disk", durable: bool) -> None:
+        self._disk = disk
+        self._durable = durable
+        self._fresh: list[_Name] = []
+
+    def rename(self, origin: int, name: str, path: str, folder: int) -> None:
+        """Give the file `name` of the folder `origin` the name of `path` in `folder`."""
+        device = os.fstat(folder).st_dev
+        if self._fresh and not self._disk.come_together(self._fresh[-1].device, device):
+            self.finish()
+        os.rename(name, last_name(path), src_dir_fd=origin, dst_dir_fd=folder)
+        if self._durable:
+            self.found(path, folder)
+
+    def found(self, path: str, folder: int) -> None:
+        """The name is there, and nobody knows since when."""
+        try:
+            identity = _identity_in(folder, last_name(path))
+        except FileNotFoundError:
+            identity = None
+        self._fresh.append(_Name(path, folder, os.fstat(folder).st_dev, identity))
+
+    def finish(self) -> None:
+        """Return when all are durable."""
+        if self._fresh:
+            self._disk.settle_names(self._fresh)
+            self._fresh = []
+
+
+def _place(drafts: Sequence[_Draft], naming: _Naming) -> None:
+    for draft in drafts:
+        naming.rename(draft.folder, draft.temporary, draft.path, draft.folder)
+
+
 class Disk:
     """Files that appear whole and stay, below one tree."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, keeps_order: Callable[[int], bool] = keeps_order) -> None:
+        """`keeps_order` tells whether the disk of that number (`st_dev`) does."""
         self._tree = tree
+        self._keeps_order = keeps_order
         self._settled = _Settled()
         self._settled_files = _Settled()
 
@@ -158,8 +213,8 @@ class Disk:
                 self._settle_absence(path)
             elif not self._settled_files.has(path, _identity(file)):
                 os.fsync(file)
-                with self._tree.folder(parent(path)) as folder:
-                    self._settle_name(path, folder)
+                with self._tree.folder(parent(path)) as folder, self._naming() as naming:
+                    naming.found(path, folder)
 
     def _settle_absence(self, path: str) -> None:
         above = parent(path)
@@ -171,16 +226,6 @@ class Disk:
                 raise
             self._settle_absence(above)
 
-    def _settle_name(self, path: str, folder: int) -> None:
-        """Sync the folder of a synced file, and the entries that lead to it."""
-        try:
-            identity = _identity_in(folder, last_name(path))
-        except FileNotFoundError:
-            identity = None
-        self.settle(parent(path), folder)
-        if identity is not None:
-            self._settled_files.add(path, identity)
-
     def settle(self, path: str, folder: int) -> None:
         """Sync an open folder, and the entries that lead to it."""
         os.fsync(folder)
@@ -188,10 +233,29 @@ class Disk:
         while path != "/" and not self._settled.has(path, identity):
             above = parent(path)
             with self._tree.folder(above) as upper:
-                os.fsync(upper)
                 above_identity = _identity(upper)
+                if not self.come_together(identity.device, above_identity.device):
+                    os.fsync(upper)
             self._settled.add(path, identity)
             path, identity = above, above_identity
+
+    def come_together(self, device: int, other: int) -> bool:
+        """Whether what is synced on one of the disks brings along all that the other was told."""
+        return device == other and self._keeps_order(device)
+
+    def settle_names(self, names: Sequence["_Name"]) -> None:
+        """Make durable names whose syncs come together."""
+        last = names[-1]
+        self.settle(parent(last.path), last.folder)
+        for name in names:
+            if name.identity is not None:
+                self._settled_files.add(name.path, name.identity)
+
+    @contextmanager
+    def _naming(self, durable: bool = True) -> Iterator["_Naming"]:
+        naming = _Naming(self, durable)
+        yield naming
+        naming.finish()
 
     def is_settled(self, path: str) -> bool:
         """Whether this process has synced the file that is there; never waits for a disk."""
@@ -213,8 +277,11 @@ class Disk:
         persistently(lambda: self._replace_once(files, new_id, durable))
 
     def _replace_once(self, files: Files, new_id: str, durable: bool) -> None:
-        with self._drafts(files, new_id, durable) as drafts:
-            self._place(drafts, durable)
+        with (
+            self._drafts(files, new_id, durable) as drafts,
+            self._naming(durable) as naming,
+        ):
+            _place(drafts, naming)
 
     @contextmanager
     def _drafts(self, files: Files, new_id: str, durable: bool) -> Iterator[Sequence[_Draft]]:
@@ -235,14 +302,6 @@ class Disk:
                 for draft in drafts:
                     unlink_if_there(draft.folder, draft.temporary)
                 raise
-
-    def _place(self, drafts: Sequence[_Draft], durable: bool) -> None:
-        """Give each its name, durably before the next one gets its own."""
-        for draft in drafts:
-            folder = draft.folder
-            os.rename(draft.temporary, draft.name, src_dir_fd=folder, dst_dir_fd=folder)
-            if durable:
-                self._settle_name(draft.path, folder)
 
     def arrive(
         self,
@@ -265,11 +324,10 @@ class Disk:
         with (
             self._drafts(beside, new_id, durable) as drafts,
             self._tree.made_folder(parent(target)) as folder,
+            self._naming(durable) as naming,
         ):
-            os.rename(name, last_name(target), src_dir_fd=origin, dst_dir_fd=folder)
-            if durable:
-                self._settle_name(target, folder)
-            self._place(drafts, durable)
+            naming.rename(origin, name, target, folder)
+            _place(drafts, naming)
 
     def delete(self, path: str, new_id: str, durable: bool = True) -> None:
         """A file, or a folder with all that is in it; what is gone already stays so."""

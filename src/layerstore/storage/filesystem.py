@@ -48,6 +48,7 @@ from layerstore.storage.driver import (
 )
 from layerstore.storage.durable import OURS, Disk
 from layerstore.storage.failures import failure
+from layerstore.storage.journals import keeps_order
 from layerstore.storage.listings import Listings
 from layerstore.storage.threads import Threads
 from layerstore.storage.unfinished import PIECE_BYTES, Unfinished
@@ -88,16 +89,23 @@ class FilesystemDriver:
     original's): a disk that takes no writes for a while is read from all the same. Raises
     StorageUnavailable when the folder cannot be made or opened. Folders and files have the modes
     0777 and 0666 less the umask; what is ours lies in `layerstore/` below the root, 0700.
+    `keeps_order` tells which disks do (`journals.py`), by their numbers.
     """
 
-    def __init__(self, root: Path, clock: Clock, maxthreads: int = THREADS_DEFAULT) -> None:
+    def __init__(
+        self,
+        root: Path,
+        clock: Clock,
+        maxthreads: int = THREADS_DEFAULT,
+        keeps_order: Callable[[int], bool] = keeps_order,
+    ) -> None:
         self._root = root.absolute()
         self._clock = clock
         try:
             self._tree = Tree(self._root)
         except OSError as error:
             raise failure(NAME, "/", error) from error
-        self._disk = Disk(self._tree)
+        self._disk = Disk(self._tree, keeps_order)
         self._listings = Listings(self._tree, clock.now)
         self._unfinished = Unfinished(self._tree, self._disk)
         count = max(maxthreads, THREADS_MIN)
