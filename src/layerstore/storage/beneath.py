@@ -164,6 +164,7 @@ class Tree:
         self._root = Descriptor(os.open(root, _FOLDER))
         self._resolves = self._can_resolve(_BENEATH)
         self.is_local = _is_local(self._root.number)
+        self.device = os.fstat(self._root.number).st_dev
         self._tells_cached = (
             self._resolves and self.is_local and self._can_resolve(_BENEATH | _RESOLVE_CACHED)
         )

@@ -229,13 +229,14 @@ class Disk:
     def settle(self, path: str, folder: int) -> None:
         """Sync an open folder, and the entries that lead to it."""
         os.fsync(folder)
+        if self.come_together(os.fstat(folder).st_dev, self._tree.device):
+            return
         identity = _identity(folder)
         while path != "/" and not self._settled.has(path, identity):
             above = parent(path)
             with self._tree.folder(above) as upper:
+                os.fsync(upper)
                 above_identity = _identity(upper)
-                if not self.come_together(identity.device, above_identity.device):
-                    os.fsync(upper)
             self._settled.add(path, identity)
             path, identity = above, above_identity
 
