@@ -39,8 +39,9 @@ async def body(number: int, size: int) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def upload(session: aiohttp.ClientSession, url: str, number: int, size: int) -> None:
-    digest = digest_of(number, size)
+async def upload(
+    session: aiohttp.ClientSession, url: str, number: int, size: int, digest: str
+) -> None:
     started = await session.post(f"{url}/v2/crowd/blobs/uploads/")
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size * MIB)}
     sent = await session.patch(
@@ -52,6 +53,8 @@ async def upload(session: aiohttp.ClientSession, url: str, number: int, size: in
 
 
 async def crowd(host: str, uploads: int, size: int) -> None:
+    """All digests are known before the first one connects: nobody keeps a server waiting."""
+    digests = [digest_of(number, size) for number in range(uploads)]
     async with (
         aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
@@ -60,8 +63,8 @@ async def crowd(host: str, uploads: int, size: int) -> None:
         ) as session,
         asyncio.TaskGroup() as group,
     ):
-        for number in range(uploads):
-            group.create_task(upload(session, f"http://{host}", number, size))
+        for number, digest in enumerate(digests):
+            group.create_task(upload(session, f"http://{host}", number, size, digest))
 
 
 if __name__ == "__main__":
