@@ -75,7 +75,10 @@ class MemoryObjects:
 
     async def get(self, key: str) -> Content | None:
         found = self.contents.get(key)
-        return None if found is None else Content(found, self._infos[key].etag)
+        if found is None:
+            return None
+        info = self._infos[key]
+        return Content(found, info.etag, (self._clock.now() - info.modified).total_seconds())
 
     async def read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
         content = self.contents[key][start:end]

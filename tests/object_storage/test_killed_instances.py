@@ -29,7 +29,9 @@ KILLS = 25 if IS_LONG else 4
 IMAGES_MAX = 500
 CLIENTS = 3
 LAYER_BYTES = 12 * 1024 * 1024
-REST_S = 1.0
+REST_MIN_S, REST_MAX_S = 0.5, 4.0
+"""Seconds between two kills: what a dead instance held is free after six, clients try for some ten."""
+
 SEED = 6
 
 
@@ -72,7 +74,7 @@ def dying(mortal: Mortal) -> Iterator[None]:
     chance, done = random.Random(SEED), threading.Event()
 
     def kill() -> None:
-        while not done.wait(chance.uniform(0.2, REST_S)):
+        while not done.wait(chance.uniform(REST_MIN_S, REST_MAX_S)):
             mortal.kill(chance.randrange(2))
 
     killer = threading.Thread(target=kill)

@@ -109,7 +109,7 @@ class AzureContainer:
         answer = await self._ask("GET", key)
         if self.is_absent(key, answer):
             return None
-        return Content(answer.content, answer.headers.get("ETag", ""))
+        return Content(answer.content, answer.headers.get("ETag", ""), answer.age_s)
 
     def read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
         return read(self, self._patience, key, start, end)

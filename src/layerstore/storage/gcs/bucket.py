@@ -103,7 +103,7 @@ class GcsBucket:
         answer = await self._ask("GET", key, self._address.object(key, [("alt", "media")]))
         if self.is_absent(key, answer):
             return None
-        return Content(answer.content, answer.headers.get("X-Goog-Generation", ""))
+        return Content(answer.content, answer.headers.get("X-Goog-Generation", ""), answer.age_s)
 
     def read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
         return read(self, self._patience, key, start, end)

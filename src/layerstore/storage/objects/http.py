@@ -7,6 +7,7 @@ network are Trouble. Connections live as long as the event loop that they were m
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
 import aiohttp
@@ -48,6 +49,17 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: bytes
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since what it holds was written, by the sender's clock; 0 if it does not tell."""
+        try:
+            moments = [
+                parsedate_to_datetime(self.headers[name]) for name in ("Last-Modified", "Date")
+            ]
+        except (KeyError, ValueError):
+            return 0.0
+        return (moments[1] - moments[0]).total_seconds()
 
 
 class Opened(NamedTuple):

@@ -30,10 +30,14 @@ class ObjectInfo(NamedTuple):
 
 
 class Content(NamedTuple):
-    """A whole object, and the etag of exactly that content."""
+    """A whole object, and the etag of exactly that content.
+
+    `age_s` are the seconds since it was written, by the store's clock; 0 where it does not tell.
+    """
 
     content: bytes
     etag: str
+    age_s: float = 0.0
 
 
 class Part(NamedTuple):

@@ -143,7 +143,7 @@ class S3Bucket:
         answer = await self._ask("GET", key)
         if answer.status == 404:
             return None
-        return Content(answer.content, answer.headers.get("ETag", ""))
+        return Content(answer.content, answer.headers.get("ETag", ""), answer.age_s)
 
     async def read(self, key: str, start: int, end: int | None) -> AsyncIterator[bytes]:
         turn, etag = 0, ""
