@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.config import load
+from layerstore.config.loading import load
 from tests.clients.content import Content
 from tests.clients.logins import crane
 from tests.deploy.engines import Engine

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from layerstore.auth.access import Access
+from layerstore.auth.bearer import TokenInvalid
 from layerstore.auth.htpasswd import HtpasswdAuthority
-from layerstore.auth.jws import TokenInvalid
 from layerstore.auth.passes import PASS_SECONDS, Passes
 from layerstore.auth.passwords import new_hash
 from layerstore.auth.slowdown import FAILURES_FREE, Slowdown

@@ -17,9 +17,10 @@ from typing import Any, Final
 
 import pytest
 
-from layerstore.app import open_check, opened_storage
+from layerstore.app.checking import open_check
+from layerstore.app.stores import opened_storage
 from layerstore.clock import SystemClock
-from layerstore.config import load
+from layerstore.config.loading import load
 from layerstore.upkeep.check.findings import Finding
 from layerstore.upkeep.check.run import Wishes
 from tests.faults.clients import Client

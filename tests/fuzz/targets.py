@@ -24,10 +24,10 @@ from layerstore.api.spans import chunk_span
 from layerstore.api.state import StateSealer, UploadState
 from layerstore.auth import jws
 from layerstore.auth.basic import parse_basic
-from layerstore.auth.jws import TokenInvalid
+from layerstore.auth.bearer import TokenInvalid, parse_bearer
 from layerstore.auth.passes import Passes
 from layerstore.auth.patterns import Pattern
-from layerstore.auth.token import Claims, parse_bearer
+from layerstore.auth.token import Claims
 from layerstore.auth.users import parse_users
 from layerstore.config.decode import decode
 from layerstore.config.document import Table
@@ -47,11 +47,12 @@ from layerstore.oci.errors import (
     SizeInvalid,
 )
 from layerstore.oci.hashstate import new_hasher, resume_hasher
-from layerstore.oci.keys import KeyInvalid, private_key
+from layerstore.oci.keys import private_key
 from layerstore.oci.manifest import media_type_of
 from layerstore.oci.manifest import parse as parse_manifest
 from layerstore.oci.name import Name, is_name, is_tag, parse_name, parse_reference
 from layerstore.oci.tarsum import parse_digest
+from layerstore.oci.webkeys import KeyInvalid
 from layerstore.registry.links import LinkStore
 from layerstore.registry.paths import recognise
 from layerstore.registry.uploads import _parse_time

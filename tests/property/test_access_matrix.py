@@ -21,14 +21,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layerstore.app import App, build, settle
+from layerstore.app.serving import App, build
+from layerstore.app.settling import settle
 from layerstore.auth.access import Access
 from layerstore.auth.access import EverythingGranted as Everything
 from layerstore.auth.addresses import parse_address
 from layerstore.auth.patterns import Pattern
 from layerstore.auth.policies import Caller as RuledCaller
 from layerstore.auth.policies import PolicyGrant, checked_rules
-from layerstore.config import load
+from layerstore.config.loading import load
 from layerstore.telemetry.page import Page
 from layerstore.web.message import Request
 from tests.fakes import EPOCH, FakeClock

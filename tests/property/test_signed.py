@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from layerstore.oci import schema1, signed
 from layerstore.oci.descriptor import DOCKER_MANIFEST
 from layerstore.oci.errors import RegistryError
-from layerstore.oci.keys import KeyInvalid, private_key
+from layerstore.oci.keys import private_key
 from layerstore.oci.manifest import Manifest
 from layerstore.oci.name import Name, Tag
+from layerstore.oci.webkeys import KeyInvalid
 from layerstore.registry.notary import Notary
 from tests.fakes import FakeClock
 from tests.unit.oci.signers import document, host, payload

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from layerstore.app import open_driver
+from layerstore.app.stores import open_driver
 from layerstore.clock import Clock, SystemClock
-from layerstore.config import load
+from layerstore.config.loading import load
 from layerstore.storage.driver import StorageDriver
 from layerstore.storage.objects.http import Answer, HttpClient
 from layerstore.storage.objects.store import Body

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.app import health_checks
-from layerstore.config import load
+from layerstore.app.watching import health_checks
+from layerstore.config.loading import load
 from layerstore.debug.checks import FileCheck, HttpCheck, StorageCheck, TcpCheck
 from tests.fakes import FakeClock
 from tests.processes import free_port, wait_until

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.app import open_driver, open_registry
+from layerstore.app.registries import open_registry
+from layerstore.app.stores import open_driver
 from layerstore.clock import SystemClock
-from layerstore.config import Config, load
+from layerstore.config import Config
+from layerstore.config.loading import load
 from layerstore.oci.digest import Digest
 from layerstore.oci.name import Name, Tag
 from layerstore.registry.tags import TagStore

@@ -12,10 +12,13 @@ import pytest
 import yaml
 from msgspec import inspect
 
-from layerstore.app import build, edge_limits, health_checks, settle
+from layerstore.app.serving import build, edge_limits
+from layerstore.app.settling import settle
+from layerstore.app.watching import health_checks
 from layerstore.cli.certificates import certificates
 from layerstore.cli.plan import assignment, log_settings
-from layerstore.config import Config, ConfigError, load
+from layerstore.config import Config, ConfigError
+from layerstore.config.loading import load
 from layerstore.config.shape import Kind, is_marked, plain
 from layerstore.telemetry.page import Page
 from layerstore.web.proxies import proxies

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.config import ConfigError, load
+from layerstore.config import ConfigError
+from layerstore.config.loading import load
 
 PROGRAM = Path(sys.executable).with_name("layerstore")
 STORED = "storage: {inmemory: }\n"

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.app import build, settle
-from layerstore.config import Config, ConfigError, load
+from layerstore.app.serving import build
+from layerstore.app.settling import settle
+from layerstore.config import Config, ConfigError
+from layerstore.config.loading import load
 from layerstore.telemetry.page import Page
 from tests.fakes import FakeClock
 from tests.processes import short_folder

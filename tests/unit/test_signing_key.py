@@ -5,8 +5,9 @@ from stat import S_IMODE
 
 import pytest
 
-from layerstore.app import open_notary
-from layerstore.config import Config, ConfigError, load
+from layerstore.app.notaries import open_notary
+from layerstore.config import Config, ConfigError
+from layerstore.config.loading import load
 from layerstore.oci.keys import private_key
 from tests.fakes import FakeClock
 from tests.unit.oci.signers import KINDS, edwards_pem, host

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from layerstore.app import build, edge_limits, settle
+from layerstore.app.serving import build, edge_limits
+from layerstore.app.settling import settle
 from layerstore.clock import SystemClock
-from layerstore.config import load
+from layerstore.config.loading import load
 from layerstore.telemetry.page import Page
 from layerstore.web.proxies import proxies
 from tests.edge import Served, serving

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
@@ -10,17 +10,16 @@ from layerstore.api.calls import IssueToken
 from layerstore.api.locations import base_of
 from layerstore.api.routes import build as build_address
 from layerstore.auth.access import Authority, AuthorityUnusable, OpenAuthority
-from layerstore.auth.htpasswd import HtpasswdAuthority
 from layerstore.auth.passes import PassAuthority, Passes
 from layerstore.auth.policies import PolicyAuthority, Rule, checked_rules
 from layerstore.auth.silly import SillyAuthority
-from layerstore.auth.token import TokenAuthority, TokenSettings
 from layerstore.clock import Clock
 from layerstore.config import Config, ConfigError
-from layerstore.config.auth import Token
-from layerstore.storage.ours import (
-    SECRET_BYTES,
-)
+from layerstore.config.auth import Htpasswd, Token
+from layerstore.storage.ours import SECRET_BYTES
+
+if TYPE_CHECKING:
+    from layerstore.auth.htpasswd import HtpasswdAuthority
 
 
 class Entrance(NamedTuple):
@@ -47,18 +46,24 @@ def open_entrance(config: Config, clock: Clock) -> Entrance:
 def _check_of_callers(config: Config, rules: Sequence[Rule], clock: Clock) -> Entrance:
     auth = config.auth
     if auth.htpasswd is not None:
-        passwords = HtpasswdAuthority(Path(auth.htpasswd.path), auth.htpasswd.realm, clock)
+        passwords = _passwords(auth.htpasswd, clock)
         if any(rule.fits_everybody for rule in rules):
             return _with_passes(passwords, config, clock)
         return Entrance(passwords)
     if auth.token is not None:
-        return Entrance(TokenAuthority(_token_settings(auth.token), clock))
+        return Entrance(_tokens(auth.token, clock))
     if auth.silly is not None:
         return Entrance(SillyAuthority(auth.silly.realm, auth.silly.service))
     return Entrance(OpenAuthority())
 
 
-def _with_passes(passwords: HtpasswdAuthority, config: Config, clock: Clock) -> Entrance:
+def _passwords(settings: Htpasswd, clock: Clock) -> "HtpasswdAuthority":
+    from layerstore.auth.htpasswd import HtpasswdAuthority  # bcrypt, for who has passwords
+
+    return HtpasswdAuthority(Path(settings.path), settings.realm, clock)
+
+
+def _with_passes(passwords: "HtpasswdAuthority", config: Config, clock: Clock) -> Entrance:
     """Where rules let everybody do something, clients without a password need a pass for it."""
     secret = config.http.secret.encode() or clock.token(SECRET_BYTES)
     passes = Passes(secret, clock, passwords.hash_of)
@@ -68,8 +73,10 @@ def _with_passes(passwords: HtpasswdAuthority, config: Config, clock: Clock) -> 
     return Entrance(authority, passes)
 
 
-def _token_settings(token: Token) -> TokenSettings:
-    return TokenSettings(
+def _tokens(token: Token, clock: Clock) -> Authority:
+    from layerstore.auth.token import TokenAuthority, TokenSettings  # 9 MiB, for who takes tokens
+
+    settings = TokenSettings(
         realm=token.realm,
         service=token.service,
         issuer=token.issuer,
@@ -80,3 +87,4 @@ def _token_settings(token: Token) -> TokenSettings:
         autoredirect_path=token.autoredirectpath,
         delete_scope=token.deletescope,
     )
+    return TokenAuthority(settings, clock)

@@ -2,23 +2,18 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerstore.app.stores import storage_folder
 from layerstore.clock import Clock
 from layerstore.config import Config, ConfigError
-from layerstore.oci.keys import (
-    CHANCE_BYTES,
-    KeyInvalid,
-    PrivateKey,
-    new_private_key,
-    private_key,
-)
+from layerstore.oci.webkeys import CHANCE_BYTES, KeyInvalid
 from layerstore.registry.downgrade import Downgrade
 from layerstore.registry.notary import Notary
-from layerstore.storage.ours import (
-    SCHEMA1_KEY,
-    kept,
-)
+from layerstore.storage.ours import SCHEMA1_KEY, kept
+
+if TYPE_CHECKING:
+    from layerstore.oci.keys import PrivateKey
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +28,9 @@ def open_notary(config: Config, clock: Clock) -> Notary:
     return Notary(clock, takes_pushes=settings.enabled, key=key)
 
 
-def _given_key(path: Path) -> PrivateKey:
+def _given_key(path: Path) -> "PrivateKey":
+    from layerstore.oci.keys import private_key  # 9 MiB, for who has a key
+
     where = f"compatibility.schema1.signingkeyfile: {path}"
     try:
         return private_key(path.read_bytes())
@@ -44,14 +41,16 @@ def _given_key(path: Path) -> PrivateKey:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _kept_key(folder: Path, clock: Clock) -> PrivateKey:
+def _kept_key(folder: Path, clock: Clock) -> "PrivateKey":
     """The key that the storage folder keeps, made when it is needed first.
 
     A folder that cannot be written, or a damaged file, is no reason to serve nothing: the key is
     one for this process then.
     """
 
-    def made() -> PrivateKey:
+    from layerstore.oci.keys import new_private_key, private_key  # 9 MiB, for who signs
+
+    def made() -> "PrivateKey":
         return new_private_key(clock.token(CHANCE_BYTES))
 
     try:

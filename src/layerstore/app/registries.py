@@ -15,16 +15,9 @@ from layerstore.registry.manifests import UNTAGS_AT_ONCE
 from layerstore.registry.notary import Notary
 from layerstore.registry.references import ManifestRules, pattern_of
 from layerstore.storage.driver import StorageDriver
-from layerstore.storage.leftovers import Leftovers
 from layerstore.storage.metered import MeteredDriver
 from layerstore.storage.objects.driver import ObjectStoreDriver
-from layerstore.storage.ours import (
-    OWN_FOLDER,
-    is_ours,
-    own_folder,
-)
-from layerstore.upkeep.check.findings import Report
-from layerstore.upkeep.check.run import Check, Wishes
+from layerstore.storage.ours import OWN_FOLDER, own_folder
 
 
 def open_registry(
@@ -38,26 +31,6 @@ def open_registry(
     return join_registry(config, storage, clock, open_notary(config, clock))
 
 
-def open_check(
-    config: Config, clock: Clock, driver: StorageDriver, wishes: Wishes, report: Report
-) -> Check:
-    """A look for damage in what the configuration stores, beside a server or without one.
-
-    Keys are taken where this user may make their files without being in the server's way: in a
-    folder of its own. Raises StorageError.
-    """
-    folder = storage_folder(config)
-    return Check(
-        driver,
-        _locks(folder if folder and is_ours(folder) else None, driver, clock),
-        clock,
-        _rules(config),
-        wishes,
-        report,
-        Leftovers(folder) if folder else None,
-    )
-
-
 def join_registry(
     config: Config, driver: StorageDriver, clock: Clock, notary: Notary
 ) -> LocalRegistry:
@@ -65,16 +38,17 @@ def join_registry(
     folder = storage_folder(config)
     return LocalRegistry(
         driver,
-        _locks(folder, driver, clock),
+        locks_for(folder, driver, clock),
         clock,
-        _rules(config),
+        rules_of(config),
         notary=notary,
         states_since=machine_start() if folder else None,
         untags_at_once=config.storage.tag.concurrencylimit or UNTAGS_AT_ONCE,
     )
 
 
-def _locks(folder: Path | None, driver: StorageDriver, clock: Clock) -> Locks:
+def locks_for(folder: Path | None, driver: StorageDriver, clock: Clock) -> Locks:
+    """What keeps changes of one thing apart: files in the folder, the store, or this process."""
     if folder is not None:
         return FileLocks(locks_folder(folder), clock)
     inner = driver.inner if isinstance(driver, MeteredDriver) else driver
@@ -98,7 +72,8 @@ def machine_start() -> datetime | None:
     return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 
 
-def _rules(config: Config) -> ManifestRules:
+def rules_of(config: Config) -> ManifestRules:
+    """What `validation`, `limits` and `policy` say of manifests."""
     validation, limits = config.validation.in_force, config.limits
     urls, indexes = validation.urls, validation.indexes
     platforms = indexes.platforms

@@ -17,7 +17,7 @@ from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver, Observe
 from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.objects.unusable import StoreUnusable
-from layerstore.storage.redirects import CloudFront, Redirect, RedirectInvalid, Rewrite, UrlStep
+from layerstore.storage.redirects import Redirect, RedirectInvalid, Rewrite, UrlStep
 from layerstore.storage.s3.address import DEFAULT_REGION, AddressUnusable, Place
 from layerstore.storage.s3.settings import NewObjects, S3Settings
 
@@ -77,6 +77,8 @@ def _url_step(place: int, item: StorageMiddleware, clock: Clock) -> UrlStep:
             case "rewrite":
                 return Rewrite(options.scheme, options.host, options.trimpathprefix)
             case "cloudfront":
+                from layerstore.storage.cloudfront import CloudFront  # 9 MiB, as above
+
                 key = Path(options.privatekey).read_bytes()
                 return CloudFront(options.baseurl, key, options.keypairid, options.duration, clock)
             case other:

@@ -13,27 +13,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from layerstore.oci.keys import JsonWebKey, PublicKey, decode
+from layerstore.auth.bearer import ALGORITHMS, EDDSA, TokenInvalid
+from layerstore.oci.keys import PublicKey
+from layerstore.oci.webkeys import JsonWebKey, decode
 
-EDDSA: Final = "EdDSA"
 _PSS_HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "PS256": hashes.SHA256(),
     "PS384": hashes.SHA384(),
     "PS512": hashes.SHA512(),
 }
-ALGORITHMS: Final = frozenset(
-    (EDDSA, "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", *_PSS_HASHES)
-)
-"""Every `alg` that is ever taken."""
-
 TOKEN_LENGTH_MAX: Final = 64 * 1024
 """Characters of a token, beyond which it is not looked at."""
 
 SigningKey: TypeAlias = PublicKey | Ed25519PublicKey
-
-
-class TokenInvalid(Exception):
-    """A token that is not believed; the text is for the log, never for the client."""
 
 
 class KeyHint(JsonWebKey, frozen=True):

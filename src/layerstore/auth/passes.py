@@ -15,10 +15,9 @@ import msgspec
 
 from layerstore.auth import challenge
 from layerstore.auth.access import TOKEN, Access, Authority, EverythingGranted, Grant
-from layerstore.auth.jws import TokenInvalid
-from layerstore.auth.token import beside, parse_bearer
+from layerstore.auth.bearer import TokenInvalid, beside, parse_bearer
 from layerstore.clock import Clock
-from layerstore.oci import keys
+from layerstore.oci import webkeys
 from layerstore.oci.errors import Denied, Unauthorized
 
 PASS_SECONDS: Final = 300
@@ -63,7 +62,7 @@ class Passes:
         if line is None:
             raise Denied
         content = msgspec.json.encode(_Content(user, now.timestamp() + PASS_SECONDS, line))
-        return Pass(keys.encode(self._mac(content) + content), now)
+        return Pass(webkeys.encode(self._mac(content) + content), now)
 
     def user_of(self, text: str) -> str:
         """Whose pass it is. Raises TokenInvalid."""
@@ -98,7 +97,7 @@ class Passes:
 def _decoded(text: str) -> bytes:
     """Nothing at all for what is no base64, or is spelled in another way than `issue` does."""
     try:
-        return keys.decode(text)
+        return webkeys.decode(text)
     except ValueError:
         return b""
 

@@ -1,11 +1,9 @@
 """`auth.token`: tokens of a service that both the client and we trust (registry-facts §2.11)."""
 
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +24,7 @@ from layerstore.auth.access import (
     AuthorityUnusable,
     Grant,
 )
-from layerstore.auth.jws import TokenInvalid
+from layerstore.auth.bearer import ALGORITHMS, TokenInvalid, beside, parse_bearer
 from layerstore.auth.remembered import Remembered
 from layerstore.auth.trust import TrustedKeys
 from layerstore.clock import Clock
@@ -38,7 +36,6 @@ LEEWAY_SECONDS: Final = 60
 USER_LENGTH_MAX: Final = 256
 """Characters of a caller's name."""
 
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _REALM_PATH: Final = "/auth/token"
 _PARTS_OF_PUSH: Final = (CREATE, OVERWRITE)
 
@@ -70,7 +67,7 @@ class Claims(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenSettings:
-    """The section `auth.token`. `algorithms` empty: all that are taken at all (`jws.ALGORITHMS`).
+    """The section `auth.token`. `algorithms` empty: all that are taken at all (`ALGORITHMS`).
 
     `delete_scope` is the action that a challenge asks for where something is to be deleted.
     """
@@ -116,7 +113,7 @@ class TokenAuthority:
         _check(settings)
         self._settings = settings
         self._clock = clock
-        self._algorithms = settings.algorithms or jws.ALGORITHMS
+        self._algorithms = settings.algorithms or ALGORITHMS
         self._keys = TrustedKeys(settings.bundle, settings.jwks)
         self._remembered = Remembered(clock)
 
@@ -187,16 +184,16 @@ def _check(settings: TokenSettings) -> None:
     for name in ("realm", "service", "issuer"):
         if not getattr(settings, name) and not (name == "realm" and settings.autoredirect):
             raise AuthorityUnusable(f"auth.token.{name}: has to be given")
-    refused = sorted(settings.algorithms - jws.ALGORITHMS)
+    refused = sorted(settings.algorithms - ALGORITHMS)
     if refused:
         _log.warning(
             "auth.token.signingalgorithms: never taken: %s; only public keys are trusted",
             ", ".join(refused),
         )
-    if settings.algorithms and not settings.algorithms & jws.ALGORITHMS:
+    if settings.algorithms and not settings.algorithms & ALGORITHMS:
         raise AuthorityUnusable(
             "auth.token.signingalgorithms: none of them is taken; there are "
-            + ", ".join(sorted(jws.ALGORITHMS))
+            + ", ".join(sorted(ALGORITHMS))
         )
 
 
@@ -208,36 +205,9 @@ def _merged(entries: Iterable[AccessEntry]) -> Mapping[tuple[str, str], frozense
     return merged
 
 
-def parse_bearer(authorization: str | None) -> str | None:
-    """The token in an Authorization header (RFC 6750 §2.1); None without one."""
-    scheme, _, token = (authorization or "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
-
-
 def printable(name: str) -> str:
     """A caller's name as it may stand in a log line; one that may not is nobody's."""
     return name if name.isprintable() and len(name) <= USER_LENGTH_MAX else ""
-
-
-def beside(origin: str, path: str) -> str | None:
-    """The URL of a service on the host that the client asked for; None where that is no host.
-
-    Always https, for passwords are sent there, whatever a proxy leaves of the scheme on its way to
-    us; http only on the client's own machine.
-    """
-    scheme, _, address = origin.partition("://")
-    match = _ADDRESS.fullmatch(address)
-    if match is None:
-        return None
-    is_plain = scheme == "http" and _is_own_machine(match[1].strip("[]"))
-    return f"{'http' if is_plain else 'https'}://{address}/{path.lstrip('/')}"
-
-
-def _is_own_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 _: type[Grant] = TokenGrant

@@ -19,19 +19,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import structs
 
 from layerstore.auth.access import AuthorityUnusable
+from layerstore.auth.bearer import TokenInvalid
 from layerstore.auth.chains import ChainInvalid, TrustedRoots
-from layerstore.auth.jws import Header, KeyHint, SigningKey, TokenInvalid
+from layerstore.auth.jws import Header, KeyHint, SigningKey
 from layerstore.auth.watched import WatchedFile
-from layerstore.oci.keys import (
-    JsonWebKey,
-    KeyInvalid,
-    PublicKey,
-    checked,
-    decode,
-    encode,
-    key_id,
-    public_key,
-)
+from layerstore.oci.keys import PublicKey, checked, key_id, public_key
+from layerstore.oci.webkeys import JsonWebKey, KeyInvalid, decode, encode
 
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Of a bundle, and of a key file."""

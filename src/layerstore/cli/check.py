@@ -22,7 +22,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from layerstore.app import open_check, opened_storage, storage_folder
+from layerstore.app.checking import open_check
+from layerstore.app.stores import opened_storage, storage_folder
 from layerstore.cli.opened import (
     DataOption,
     JsonOption,

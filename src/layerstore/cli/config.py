@@ -8,12 +8,13 @@ from typing import Annotated, Final
 import typer
 import yaml
 
-from layerstore.app import file_problems
+from layerstore.app.settling import file_problems
 from layerstore.cli.certificates import certificates
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail, print_json
 from layerstore.clock import SystemClock
-from layerstore.config import Config, ConfigError, Loaded, read
+from layerstore.config import Config, ConfigError
 from layerstore.config.checks import refusals
+from layerstore.config.loading import Loaded, read
 from layerstore.config.shown import flat, shown
 
 DEFAULT: Final = "default"

@@ -17,7 +17,8 @@ from typer.core import TyperGroup
 
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail
 from layerstore.cli.running import running_server
-from layerstore.config import Config, ConfigError, load
+from layerstore.config import Config, ConfigError
+from layerstore.config.loading import load
 from layerstore.web.sockets import AddressInvalid, parse_address
 
 EPILOG: Final = (

@@ -13,9 +13,11 @@ from typing import Annotated, Final, NoReturn, TypeVar
 import msgspec
 import typer
 
-from layerstore.app import open_registry, opened_storage, storage_folder
+from layerstore.app.registries import open_registry
+from layerstore.app.stores import opened_storage, storage_folder
 from layerstore.clock import SystemClock
-from layerstore.config import Config, ConfigError, load
+from layerstore.config import Config, ConfigError
+from layerstore.config.loading import load
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import RegistryError
 from layerstore.oci.name import Name, Tag, is_tag, parse_name

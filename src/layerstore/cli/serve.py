@@ -20,7 +20,9 @@ import typer
 from msgspec import structs
 
 from layerstore import __version__
-from layerstore.app import health_checks, settle, storage_folder, worker_count
+from layerstore.app.settling import settle
+from layerstore.app.stores import storage_folder, worker_count
+from layerstore.app.watching import health_checks
 from layerstore.cli.assignment import Assignment
 from layerstore.cli.certificates import Certificates, certificates, signs_of_change
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail
@@ -28,7 +30,8 @@ from layerstore.cli.plan import assignment, log_settings
 from layerstore.cli.private import private_folder
 from layerstore.cli.workers import Workers, slots_for
 from layerstore.clock import SystemClock
-from layerstore.config import Config, ConfigError, Loaded, load
+from layerstore.config import Config, ConfigError
+from layerstore.config.loading import Loaded, load
 from layerstore.debug.health import Health, Repeated
 from layerstore.debug.server import DebugPages, DebugServer
 from layerstore.telemetry.logs import log_program

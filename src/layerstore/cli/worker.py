@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 import uvloop
 
-from layerstore.app import build, edge_limits
+from layerstore.app.serving import build, edge_limits
 from layerstore.cli.assignment import READY, Assignment, decoded
 from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock

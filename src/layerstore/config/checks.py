@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import structs
 
 from layerstore.auth.access import AuthorityUnusable
-from layerstore.auth.jws import ALGORITHMS
+from layerstore.auth.bearer import ALGORITHMS
 from layerstore.auth.policies import checked_rules
 from layerstore.config.drivers import S3, Azure, Gcs, GcsCredentials
 from layerstore.config.http import WORKERS_MAX, Http

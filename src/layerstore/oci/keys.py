@@ -1,12 +1,12 @@
 """The keys that sign schema 1 manifests: as JSON Web Keys, in certificates, by their ids.
 
-The only file of the vocabulary that knows `cryptography`. Elliptic keys on three curves and RSA
+The only file of the vocabulary that knows `cryptography`, which costs a process 9 MiB: whoever may
+never need it imports this file where it does. Elliptic keys on three curves and RSA
 keys, nothing symmetric (registry-facts §1.10). Files are read elsewhere, and whom to trust is the
 client's decision, never made here.
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
+from layerstore.oci.webkeys import CHANCE_BYTES, JsonWebKey, KeyInvalid, decode, encode
+
 RSA_BITS_MIN: Final = 2048
 """Bits of a modulus (RFC 7518 §3.3)."""
 
@@ -33,19 +35,12 @@ RSA_BITS_MAX: Final = 8192
 EXPONENT_BITS_MAX: Final = 32
 """Bits of a public exponent, for the same reason."""
 
-CHANCE_BYTES: Final = 40
-"""Bytes that a new key is made of: the order of the curve and 64 bits more (FIPS 186-5, A.2.1)."""
-
 _KEY_ID_BYTES: Final = 30
 _KEY_ID_GROUP: Final = 4
 _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 AnyPublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 AnyPrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-
-
-class KeyInvalid(ValueError):
-    """It is no key that signs manifests; the text says why, without a word of the key itself."""
 
 
 class _Curve(NamedTuple):
@@ -71,29 +66,6 @@ _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "384": hashes.SHA384(),
     "512": hashes.SHA512(),
 }
-
-
-class JsonWebKey(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The members of a key as JSON (RFC 7517, RFC 7518 §6), in the order they are written in."""
-
-    crv: str = ""
-    d: str = ""
-    dp: str = ""
-    dq: str = ""
-    e: str = ""
-    k: str = ""
-    kid: str = ""
-    kty: str = ""
-    n: str = ""
-    p: str = ""
-    q: str = ""
-    qi: str = ""
-    x: str = ""
-    y: str = ""
-
-    @property
-    def is_private(self) -> bool:
-        return any((self.d, self.dp, self.dq, self.k, self.p, self.q, self.qi))
 
 
 @dataclass(frozen=True)
@@ -201,22 +173,6 @@ def key_id(key: PublicKeyTypes) -> str:
     text = base64.b32encode(hashlib.sha256(der).digest()[:_KEY_ID_BYTES]).decode()
     groups = range(0, len(text), _KEY_ID_GROUP)
     return ":".join(text[at : at + _KEY_ID_GROUP] for at in groups)
-
-
-def encode(content: bytes) -> str:
-    """URL-safe base64 without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def decode(text: str) -> bytes:
-    """The inverse of `encode`; ValueError for any other spelling of the same bytes."""
-    try:
-        content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"not URL-safe base64: {error}") from None
-    if encode(content) != text:
-        raise ValueError("not URL-safe base64 in its one unpadded form")
-    return content
 
 
 def public_key(jwk: JsonWebKey) -> PublicKey:

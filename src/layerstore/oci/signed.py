@@ -10,22 +10,16 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from layerstore.oci.errors import ManifestInvalid, ManifestUnverified
-from layerstore.oci.keys import (
-    JsonWebKey,
-    KeyInvalid,
-    PrivateKey,
-    PublicKey,
-    certified_key,
-    decode,
-    encode,
-    public_key,
-)
 from layerstore.oci.unreadable import reason_of
+from layerstore.oci.webkeys import JsonWebKey, KeyInvalid, decode, encode
+
+if TYPE_CHECKING:
+    from layerstore.oci.keys import PrivateKey, PublicKey
 
 SIGNATURES_MAX: Final = 64
 """Signatures of one payload, however many pushes brought them."""
@@ -125,7 +119,7 @@ def split(document: bytes) -> SignedDocument:
     return SignedDocument(payload, signatures)
 
 
-def verify(payload: bytes, signature: Signature) -> PublicKey:
+def verify(payload: bytes, signature: Signature) -> "PublicKey":
     """The key that signed the payload. Raises ManifestUnverified, saying why it did not."""
     _check_fit(payload, signature)
     try:
@@ -155,7 +149,7 @@ def normal(payload: bytes, signature: Signature) -> Signature:
     )
 
 
-def sign(payload: bytes, key: PrivateKey, at: datetime) -> Signature:
+def sign(payload: bytes, key: "PrivateKey", at: datetime) -> Signature:
     """A signature of the payload, made at that moment. Raises ManifestInvalid."""
     length = _end(payload)
     moment = at.astimezone(UTC).strftime(_MOMENT)
@@ -257,11 +251,13 @@ def _check_fit(payload: bytes, signature: Signature) -> None:
         raise ManifestUnverified({"reason": "the signature belongs to another payload"})
 
 
-def _key(header: Header) -> PublicKey:
+def _key(header: Header) -> "PublicKey":
     """The key of the certificate if there is one, else the key itself; KeyInvalid.
 
     When both are there they have to be the same: programs differ in which of them they look at.
     """
+    from layerstore.oci.keys import certified_key, public_key  # 9 MiB, for who sees a signature
+
     stated = public_key(header.jwk) if header.jwk is not None else None
     certified = certified_key(header.x5c[0]) if header.x5c else None
     if stated is not None and certified is not None and stated != certified:

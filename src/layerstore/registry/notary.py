@@ -7,7 +7,7 @@ together from the payload and the signatures that hold. Where no signature is ke
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerstore.clock import Clock
 from layerstore.oci import schema1, signed
@@ -18,10 +18,13 @@ from layerstore.oci.errors import (
     MediaTypeUnsupported,
     RegistryError,
 )
-from layerstore.oci.keys import CHANCE_BYTES, PrivateKey, PublicKey, new_private_key
 from layerstore.oci.manifest import REFERENCES_MAX, Manifest
 from layerstore.oci.name import Name, Tag
 from layerstore.oci.signed import Signature
+from layerstore.oci.webkeys import CHANCE_BYTES
+
+if TYPE_CHECKING:
+    from layerstore.oci.keys import PrivateKey, PublicKey
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class Witness(NamedTuple):
     """A stored signature: by whose key it is, or why it does not hold."""
 
     signature: Signature
-    key: PublicKey | None
+    key: "PublicKey | None"
     reason: str = ""
 
 
@@ -55,11 +58,11 @@ class Notary:
         clock: Clock,
         *,
         takes_pushes: bool = False,
-        key: Callable[[], PrivateKey] | None = None,
+        key: "Callable[[], PrivateKey] | None" = None,
     ) -> None:
         self._clock = clock
         self._takes_pushes = takes_pushes
-        self._new_key = key or (lambda: new_private_key(clock.token(CHANCE_BYTES)))
+        self._new_key = key or (lambda: _new_key(clock))
         self._key: PrivateKey | None = None
 
     def receive(
@@ -101,7 +104,7 @@ class Notary:
             return Witness(signature, None, reason_of(error))
 
     @property
-    def key(self) -> PrivateKey:
+    def key(self) -> "PrivateKey":
         """The key that this registry signs with."""
         if self._key is None:
             self._key = self._new_key()
@@ -109,6 +112,12 @@ class Notary:
 
     def _sign(self, payload: bytes) -> Signature:
         return signed.sign(payload, self.key, self._clock.now())
+
+
+def _new_key(clock: Clock) -> "PrivateKey":
+    from layerstore.oci.keys import new_private_key  # 9 MiB, for who signs
+
+    return new_private_key(clock.token(CHANCE_BYTES))
 
 
 def reason_of(error: ManifestUnverified) -> str:

@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from layerstore.auth import jws
-from layerstore.auth.jws import ALGORITHMS, SigningKey, TokenInvalid
+from layerstore.auth.bearer import ALGORITHMS, TokenInvalid
+from layerstore.auth.jws import SigningKey
 from layerstore.oci.keys import checked
 from tests.issuer import Signer, as_part, b64
 from tests.unit.auth.tokens import signer

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from layerstore.auth import challenge
 from layerstore.auth.access import TOKEN, Access, EverythingGranted, Grant
 from layerstore.auth.basic import parse_basic
-from layerstore.auth.jws import TokenInvalid
+from layerstore.auth.bearer import TokenInvalid
 from layerstore.auth.passes import PASS_LENGTH_MAX, PASS_SECONDS, PassAuthority, Passes
 from layerstore.auth.policies import PolicyAuthority, checked_rules
 from layerstore.oci.errors import Denied

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.config import Config, ConfigError, Loaded, load, read
+from layerstore.config import Config, ConfigError
 from layerstore.config.drivers import MIB
+from layerstore.config.loading import Loaded, load, read
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.yml"))
 

@@ -7,8 +7,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from layerstore.config import Config, ConfigError, defaults_without_file, load, read
-from layerstore.config.loading import OWN_FOLDER, SYSTEM_FOLDER, WITHOUT_FILE
+from layerstore.config import Config, ConfigError
+from layerstore.config.loading import (
+    OWN_FOLDER,
+    SYSTEM_FOLDER,
+    WITHOUT_FILE,
+    defaults_without_file,
+    load,
+    read,
+)
 
 MINIMAL = "version: 0.1\nstorage: {filesystem: {rootdirectory: /data}}\n"
 

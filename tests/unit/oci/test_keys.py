@@ -11,18 +11,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from layerstore.oci.keys import (
-    CHANCE_BYTES,
-    JsonWebKey,
-    KeyInvalid,
     PrivateKey,
     certified_key,
     checked,
-    decode,
-    encode,
     new_private_key,
     private_key,
     public_key,
 )
+from layerstore.oci.webkeys import CHANCE_BYTES, JsonWebKey, KeyInvalid, decode, encode
 from tests.unit.oci.signers import KINDS, certificate, edwards_pem, host
 
 VECTOR = JsonWebKey(

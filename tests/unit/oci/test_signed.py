@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from layerstore.oci import signed
 from layerstore.oci.errors import ManifestInvalid, ManifestUnverified
-from layerstore.oci.keys import PrivateKey, encode
+from layerstore.oci.keys import PrivateKey
 from layerstore.oci.signed import SIGNATURES_MAX, Signature, join, normal, split, verify
+from layerstore.oci.webkeys import encode
 from tests.unit.oci.signers import (
     KINDS,
     SIGNED_AT,

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from layerstore.storage.cloudfront import CloudFront
 from layerstore.storage.memory import MemoryDriver
 from layerstore.storage.metered import MeteredDriver
-from layerstore.storage.redirects import CloudFront, Redirect, RedirectInvalid, Rewrite, UrlStep
+from layerstore.storage.redirects import Redirect, RedirectInvalid, Rewrite, UrlStep
 from tests.fakes import EPOCH, FakeClock
 
 PATH = "/docker/registry/v2/blobs/sha256/ab/abcd/data"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.app import App, build
-from layerstore.config import Config, load
+from layerstore.app.serving import App, build
+from layerstore.config import Config
+from layerstore.config.loading import load
 from layerstore.telemetry.page import Page
 from tests.edge import until
 from tests.fakes import FakeClock
