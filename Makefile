@@ -1,6 +1,6 @@
 # Two commands matter: "make serve" and "make test". Each sets up all that it needs.
 .DEFAULT_GOAL := help
-.PHONY: interop-long help serve setup check format test test-s3 test-clouds test-s3-large programs image bench test-large faults faults-report fuzz-long fuzz-guided conformance-report constraints clean
+.PHONY: interop-long help serve setup check format test test-s3 test-clouds test-s3-large programs image bench bench-scenarios bench-growth bench-long test-large faults faults-report fuzz-long fuzz-guided conformance-report constraints clean
 
 bin := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
@@ -73,8 +73,17 @@ image: setup ## build the container image dist/layerstore-image.tar (ARGS= for m
 	$(bin)/python -m tests.programs install busybox python3 update-ca-certificates
 	$(bin)/python -m deploy.image $(ARGS)
 
-bench: setup programs ## measure beside docker-registry and nginx (SCENARIO=name,name for some)
-	$(bin)/python -m bench --scenario "$(SCENARIO)" $(ARGS)
+bench: setup programs ## measure beside docker-registry and nginx (SCENARIO= or COURSE=name,name for some)
+	$(bin)/python -m bench --scenario "$(SCENARIO)" --course "$(COURSE)" $(ARGS)
+
+bench-scenarios: setup programs ## the scenarios of `make bench` alone
+	$(bin)/python -m bench --parts scenarios $(ARGS)
+
+bench-growth: setup programs ## the other half of `make bench`: cost as work grows, and the plots
+	$(bin)/python -m bench --parts growth $(ARGS)
+
+bench-long: setup programs ## memory over 20 minutes with each server
+	$(bin)/python -m bench --parts long $(ARGS)
 
 conformance-report: setup programs ## run the OCI conformance suite and write docs/conformance.md
 	$(bin)/python -m tests.conformance.report

@@ -20,7 +20,7 @@ LAYERSTORE, ORIGINAL, NGINX = "Layerstore", "docker-registry", "nginx"
 
 _NGINX = """
 user root; daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 4096; }}
 http {{
   access_log {folder}/access.log; sendfile on; keepalive_requests 1000000;
   client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;

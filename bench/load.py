@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from statistics import median
 
 from bench.contestants import Running
 from tests.programs import need
@@ -46,7 +47,8 @@ def wrk(server: Running, target: str, headers: Sequence[str], connections: int, 
     """GET one target, again and again, for `s` seconds."""
     options = [part for header in headers for part in ("-H", header)]
     url = f"http://{server.host}:{server.port}{target}"
-    command = [str(need("wrk")), "--latency", "-t1", f"-c{connections}", f"-d{s:.0f}s", *options]
+    times = [f"-d{max(s, 1):.0f}s", "--timeout", f"{ANSWER_SECONDS:.0f}s"]
+    command = [str(need("wrk")), "--latency", "-t1", f"-c{connections}", *times, *options]
     told = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     rate, late = _RATE.search(told), _LATE.search(told)
     if rate is None or late is None or "Non-2xx" in told or "Socket errors" in told:
@@ -112,6 +114,20 @@ def ask_repeatedly(
         asker.socket.close()
     latencies = sorted(seconds for asker in askers for seconds in asker.latencies)
     return Rate(len(latencies) / elapsed, latencies[len(latencies) * 99 // 100] * 1000)
+
+
+def answer_ms(server: Running, asked: bytes, s: float, answers_min: int) -> float:
+    """The median milliseconds of an answer on one connection, asked again and again.
+
+    It goes on for `s` seconds, and longer until there are `answers_min` answers.
+    """
+    asker = _Asker(server, lambda: asked)
+    end = time.perf_counter() + s
+    asker.ask()
+    while len(asker.latencies) < answers_min or time.perf_counter() < end:
+        asker.hear()
+    asker.socket.close()
+    return median(asker.latencies) * 1000
 
 
 def request(server: Running, method: str, target: str, headers: Sequence[str] = ()) -> bytes:

@@ -23,7 +23,7 @@ LINKS_MAX = 30_000
 
 REPOSITORY, MANY_TAGS = "bench/image", "bench/many"
 TAG = "latest"
-_REPOSITORIES = "docker/registry/v2/repositories"
+REPOSITORIES = "docker/registry/v2/repositories"
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,25 @@ class Stock:
     manifest: bytes
 
     def blob_target(self, server: Running, digest: str) -> str:
-        """Where a server has a blob; nginx has it where the file is."""
-        if server.name != NGINX:
-            return f"/v2/{REPOSITORY}/blobs/{digest}"
-        code = digest.removeprefix("sha256:")
-        return f"/docker/registry/v2/blobs/sha256/{code[:2]}/{code}/data"
+        return blob_target(server, REPOSITORY, digest)
 
     def manifest_target(self, server: Running) -> str:
         if server.name == NGINX:
             return self.blob_target(server, digest_of(self.manifest))
         return f"/v2/{REPOSITORY}/manifests/{TAG}"
+
+
+def blob_target(server: Running, repository: str, digest: str) -> str:
+    """Where a server has a blob; nginx has it where the file is."""
+    if server.name != NGINX:
+        return f"/v2/{repository}/blobs/{digest}"
+    code = digest.removeprefix("sha256:")
+    return f"/docker/registry/v2/blobs/sha256/{code[:2]}/{code}/data"
+
+
+def tags_of(root: Path, repository: str) -> Path:
+    """The folder of a repository's tags in a storage folder."""
+    return root / REPOSITORIES / repository / "_manifests/tags"
 
 
 def stocked(folder: Path, has_large: bool, has_tags: bool) -> Stock:
@@ -64,13 +73,14 @@ def stocked(folder: Path, has_large: bool, has_tags: bool) -> Stock:
             many.image(config, [Bulk.made(b"a layer")], TAG)
             many.close()
     if has_tags:
-        _multiply(root / _REPOSITORIES / MANY_TAGS / "_manifests/tags")
+        multiply(tags_of(root, MANY_TAGS), TAGS)
     return Stock(root, layer, large, manifest)
 
 
-def _multiply(tags: Path) -> None:
+def multiply(tags: Path, wanted: int) -> None:
+    """Make `wanted` tags out of the one that is there: v000000, v000001 and so on."""
     link = tags / TAG / "current/link"
-    for number in range(TAGS - 1):
+    for number in range(wanted - 1):
         current = tags / f"v{number:06}" / "current"
         current.mkdir(parents=True)
         if number % LINKS_MAX == 0:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bench.scenario import Scenario
-from bench.scenarios import memory, object_store, pulls, pushes, small
+from bench.scenarios import docker, memory, object_store, processor, pulls, pushes, small
 
 SCENARIOS: tuple[Scenario, ...] = (
     *small.SCENARIOS,
     *pulls.SCENARIOS,
     *pushes.SCENARIOS,
+    *processor.SCENARIOS,
+    *docker.SCENARIOS,
     *memory.SCENARIOS,
     *object_store.SCENARIOS,
 )
