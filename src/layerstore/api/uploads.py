@@ -1,7 +1,7 @@
 """Bringing a blob: by mounting it, in one request, or through a session."""
 
 from collections.abc import AsyncIterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from layerstore.api.calls import (
     AppendChunk,
@@ -20,6 +20,7 @@ from layerstore.auth.access import REPOSITORY, Access
 from layerstore.oci.descriptor import OCTET_STREAM
 from layerstore.oci.digest import CANONICAL, Digest
 from layerstore.oci.errors import (
+    BlobUploadUnknown,
     MediaTypeUnsupported,
     NameInvalid,
     RangeInvalid,
@@ -85,37 +86,48 @@ async def append_chunk(call: AppendChunk, exchange: Exchange) -> Response:
 
 async def finish_upload(call: FinishUpload, exchange: Exchange) -> Response:
     """The body is the last chunk, or the whole blob, or empty."""
-    algorithm = call.digest.algorithm
     try:
-        session, body = await _resume(call, exchange, algorithm)
+        await _finish(call, exchange)
     except StandsElsewhere as error:
         if error.size or not await _was_finished(call, exchange):
             raise
-        return _created(call.name, call.digest, exchange)
-    with exchange.receiving(), _telling_where(call.name, session, exchange, algorithm):
-        if session.size == 0:
-            await session.put(call.digest, body)
-        else:
-            if exchange.request.body.length != 0:
-                await session.append(body, at=session.size, algorithm=algorithm)
-            await session.commit(call.digest)
+        await _forget(call, exchange)
+    except BlobUploadUnknown:
+        if not await _was_finished(call, exchange):
+            raise
     return _created(call.name, call.digest, exchange)
 
 
-async def _was_finished(call: FinishUpload, exchange: Exchange) -> bool:
-    """Whether a server committed this upload and died before it said so, and forgot it.
+async def _finish(call: FinishUpload, exchange: Exchange) -> None:
+    algorithm = call.digest.algorithm
+    session, body = await _resume(call, exchange, algorithm)
+    with exchange.receiving(), _telling_where(call.name, session, exchange, algorithm):
+        if session.size == 0:
+            await session.put(call.digest, body)
+            return
+        if exchange.request.body.length != 0:
+            await session.append(body, at=session.size, algorithm=algorithm)
+        await session.commit(call.digest)
 
-    The session is empty then although the client was told of its bytes, and the repository has
-    the blob, of the size that it would have with this body.
+
+async def _was_finished(call: FinishUpload, exchange: Exchange) -> bool:
+    """Whether a server committed this upload and died before it said so.
+
+    The client was told of its bytes, the session has none of them or is gone, and the repository
+    has the blob, of the size that it would have with this body.
     """
     told = exchange.sealer.open(call.state, call.name, call.upload_id)
-    repository, rest = exchange.repository(call.name), exchange.request.body.length
-    if not told.offset or rest is None or not await repository.blobs.holds(call.digest):
+    blobs, rest = exchange.repository(call.name).blobs, exchange.request.body.length
+    if not told.offset or rest is None or not await blobs.holds(call.digest):
         return False
-    if (await repository.blobs.stat(call.digest)).size != told.offset + rest:
-        return False
-    await (await repository.uploads.resume(call.upload_id)).cancel()
-    return True
+    return (await blobs.stat(call.digest)).size == told.offset + rest
+
+
+async def _forget(call: FinishUpload, exchange: Exchange) -> None:
+    """Take away what the dead server left; another one may have done so."""
+    with suppress(BlobUploadUnknown):
+        session = await exchange.repository(call.name).uploads.resume(call.upload_id)
+        await session.cancel()
 
 
 async def cancel_upload(call: CancelUpload, exchange: Exchange) -> Response:

@@ -52,11 +52,22 @@ class DirectWire:
         headers: Headers = (),
         body: bytes | Iterable[bytes] = b"",
     ) -> Answer:
+        return self._runner.run(self.asked(method, target, headers, body))
+
+    async def asked(
+        self,
+        method: str,
+        target: str,
+        headers: Headers = (),
+        body: bytes | Iterable[bytes] = b"",
+    ) -> Answer:
+        """The same in the middle of something else."""
         path, _, query = target.partition("?")
         received = [(name.lower(), value) for name, value in lines(headers)]
         if not any(name == "host" for name, _ in received):
             received.append(("host", "registry.example"))
-        return self.send(Request(method, path, query, received, _body(body), "192.0.2.1", "http"))
+        request = Request(method, path, query, received, _body(body), "192.0.2.1", "http")
+        return await self._sent(request)
 
     def send(self, request: Request) -> Answer:
         return self._runner.run(self._sent(request))

@@ -8,6 +8,7 @@ import pytest
 from layerstore.oci.digest import Digest
 from layerstore.oci.name import Name
 from layerstore.registry.paths import UploadData, UploadStarted
+from layerstore.storage.driver import StorageDriver
 from tests.unit.api.direct import DirectWire
 from tests.wire.client import Answer
 
@@ -61,7 +62,37 @@ def test_the_same_put_once_more_says_that_the_blob_is_there(
     assert answer.header("docker-content-digest") == DIGEST
     data = UploadData(NAME, upload_id(location)).path
     assert runner.run(wire.driver.pending(data)) is None
-    assert finish(wire, location).status == 404
+
+
+def test_a_put_whose_answer_was_lost_may_be_sent_again(wire: DirectWire) -> None:
+    location = uploaded(wire)
+    answers = [finish(wire, location) for _ in range(3)]
+    assert [answer.status for answer in answers] == [201, 201, 201]
+
+
+def test_a_put_whose_upload_is_gone_without_its_blob_is_told_so(wire: DirectWire) -> None:
+    location = uploaded(wire)
+    assert finish(wire, location).status == 201
+    assert wire.ask("DELETE", f"/v2/{NAME}/blobs/{DIGEST}").status == 202
+    answer = finish(wire, location)
+    assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_UNKNOWN"])
+
+
+def test_a_put_beside_a_faster_one_says_that_the_blob_is_there(
+    wire: DirectWire, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location = uploaded(wire)
+    finished = type(wire.driver).finish
+    slower = iter([True])
+
+    async def finish_first(driver: StorageDriver, path: str) -> bytes | None:
+        if next(slower, False):
+            answer = await wire.asked("PUT", f"{location}&digest={DIGEST}")
+            assert answer.status == 201
+        return await finished(driver, path)
+
+    monkeypatch.setattr(type(wire.driver), "finish", finish_first)
+    assert finish(wire, location).status == 201
 
 
 @pytest.mark.parametrize("digest", [Digest.of(b"another"), Digest.of(b"")])
