@@ -4,13 +4,12 @@ Nothing in the package asks the operating system for them elsewhere: a test or a
 hands in another Clock decides them all, so that one seed replays a failure.
 """
 
-import asyncio
 import os
-import random  # noqa: TID251  # the one place where chance comes from
-import secrets
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+_JITTER_BYTES: Final = 6
 
 
 class Clock(Protocol):
@@ -45,6 +44,8 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio  # not everybody who asks for the time has an event loop
+
         await asyncio.sleep(seconds)
 
     def new_id(self) -> str:
@@ -56,10 +57,10 @@ class SystemClock:
         )
 
     def token(self, size: int) -> bytes:
-        return secrets.token_bytes(size)
+        return os.urandom(size)
 
     def jitter(self) -> float:
-        return random.random()  # noqa: S311  # spreads retries, protects nothing
+        return int.from_bytes(os.urandom(_JITTER_BYTES)) / (1 << 8 * _JITTER_BYTES)
 
 
 _: type[Clock] = SystemClock

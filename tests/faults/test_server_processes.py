@@ -88,7 +88,16 @@ def ask(server: Server, path: str = "/v2/") -> int:
 
 
 def workers(server: Server) -> list[int]:
-    return family(server.process.pid)[1:]
+    """Those that are there for good: a process that reads a new configuration is none of them."""
+    return [pid for pid in family(server.process.pid)[1:] if b"cli.worker" in command_of(pid)]
+
+
+def command_of(pid: int) -> bytes:
+    """Empty when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def port_of(server: Server) -> int:

@@ -5,7 +5,6 @@ nothing, and says why. Workers get copies, so that one which starts later never 
 renewal.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,8 +20,6 @@ from layerstore.config import ConfigError
 from layerstore.config.http import Tls as TlsSettings
 
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
-
-Signs = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +67,6 @@ def certificates(settings: TlsSettings) -> Certificates | None:
         settings.minimumtls or "tls1.2",
         bool(authorities) and settings.clientauth != "verify-client-cert-if-given",
     )
-
-
-def signs_of_change(settings: TlsSettings) -> Signs:
-    """What tells that one of the files was replaced or written to; a missing one tells too."""
-    paths = (settings.certificate, settings.key, *settings.clientcas)
-    return tuple(_sign(path) for path in paths if path)
-
-
-def _sign(path: str) -> tuple[int, int, int]:
-    try:
-        found = os.stat(path)  # noqa: PTH116  # a text from the configuration, looked at often
-    except OSError:
-        return 0, 0, 0
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _read(key: str, path: str) -> bytes:

@@ -1,9 +1,10 @@
-"""From a configuration to what workers are told.
+"""From where a configuration stands to what workers are told.
 
 Knows the settings and the assignment; starts nothing, and opens nothing but the files that it
 writes into the parent's private folder.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,12 +13,26 @@ import msgspec
 
 from layerstore import __version__
 from layerstore.cli.assignment import Assignment, Tls
+from layerstore.cli.orders import Source
 from layerstore.cli.private import write_private
 from layerstore.config import Config
+from layerstore.config.loading import Loaded, load
 from layerstore.telemetry.logs import LogSettings
 
 DRAIN_DEFAULT_S: Final = 30.0
 """Seconds that running transfers may take at the end, where `http.draintimeout` is 0."""
+
+
+def load_from(source: Source) -> Loaded:
+    """Read the configuration, anew each time. Raises ConfigError."""
+    path = Path(source.path) if source.path is not None else None
+    return load(path, {**os.environ, **source.options})
+
+
+def files_followed(config: Config) -> list[str]:
+    """Files whose change asks for a renewal: the certificate, its key, the clients' authorities."""
+    tls = config.http.tls
+    return [path for path in (tls.certificate, tls.key, *tls.clientcas) if path]
 
 
 def log_settings(config: Config, fields: Mapping[str, str]) -> LogSettings:

@@ -24,6 +24,8 @@ _LOOK: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 def private_folder(above: Path | None = None) -> Iterator[Path]:
     """A folder for this user alone, in memory where that is possible, until the block ends.
 
+    If this process becomes another program, the folder stays, and in use, until that one ends.
+
     Before it is made, those that parents of this user left when they were killed are removed.
     """
     place = above or _place()
@@ -47,6 +49,7 @@ def _made(place: Path) -> tuple[Path, int]:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
         lock = os.open(folder / _IN_USE, _LOOK | os.O_CREAT | os.O_EXCL, 0o600)
         if _is_taken(lock) and (folder / _IN_USE).exists():
+            os.set_inheritable(lock, True)
             return folder, lock
         os.close(lock)
 

@@ -2,23 +2,25 @@
 
 One that dies is replaced, however often; on a new configuration all are exchanged, one by one, and
 only by such as work; at the end they finish what they are doing, within a limit. Nothing here
-answers a request or reads a configuration.
+answers a request, reads a configuration, or waits: the parent looks whenever something happened,
+and each look does what the moment asks for.
 """
 
-import asyncio
 import logging
+import math
 import os
 import signal
 import socket
+import subprocess
 import sys
-from asyncio.subprocess import Process
-from collections.abc import Coroutine, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from enum import Enum, auto
+from typing import Final
 
 from msgspec import structs
 
-from layerstore.cli.assignment import Assignment, encoded
+from layerstore.cli.assignment import READY, Assignment, encoded
 from layerstore.clock import Clock
 from layerstore.telemetry.page import Page
 
@@ -41,181 +43,259 @@ _MALLOC_ARENAS: Final = "2"
 _log = logging.getLogger(__name__)
 
 
+class Stage(Enum):
+    """Of a worker's life: it starts, it accepts connections, it was asked to end."""
+
+    COMING = auto()
+    WORKING = auto()
+    GOING = auto()
+
+
 @dataclass(eq=False, slots=True)
 class Worker:
-    """A worker process at its place; `control` ends when it does."""
+    """A worker process; `control` ends when it does. At its `deadline` it is killed."""
 
-    place: int
     slot: int
-    process: Process
+    process: subprocess.Popen[bytes]
     control: socket.socket
+    drain_s: float
     began: float
+    deadline: float
+    stage: Stage = Stage.COMING
+    is_silent: bool = False
 
-    async def is_ready(self) -> bool:
-        """Whether it reports that it accepts connections; waits until it does or is gone."""
-        loop = asyncio.get_running_loop()
+    def reports(self) -> bool:
+        """Whether it says now that it accepts connections."""
         try:
-            async with asyncio.timeout(START_S):
-                return bool(await loop.sock_recv(self.control, 1))
-        except (TimeoutError, OSError):
+            said = self.control.recv(1)
+        except BlockingIOError:
             return False
+        except OSError:
+            said = b""
+        self.is_silent = not said
+        return said == READY
 
     def send(self, number: signal.Signals) -> None:
-        if self.process.returncode is None:
-            self.process.send_signal(number)
+        """Nothing happens when it is gone."""
+        self.process.send_signal(number)
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """Where one worker is at work, and another may be on its way; an empty one is filled `at`."""
+
+    worker: Worker | None = None
+    coming: Worker | None = None
+    at: float = 0.0
+    pause_s: float = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        return self.worker is None and self.coming is None
+
+    def empty_since(self, now: float) -> None:
+        """Fill it again, later each time."""
+        self.at = now + self.pause_s
+        self.pause_s = min(PAUSE_MAX_S, max(PAUSE_FIRST_S, self.pause_s * 2))
+
+
+@dataclass(eq=False, slots=True)
+class Exchange:
+    """All places, one after the other, get a worker with another plan; `before` is the old one."""
+
+    before: Assignment
+    places: list[Place]
+    hired: Worker | None = None
 
 
 class Workers:
-    """Keeps `count` workers at work on some listening sockets."""
+    """Keeps some workers at work with one plan."""
 
-    def __init__(
-        self,
-        count: int,
-        plan: Assignment,
-        listeners: Sequence[socket.socket],
-        page: Page,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, count: int, plan: Assignment, page: Page, clock: Clock) -> None:
         """`plan` is what all are told; its slot and control are filled in for each."""
         self._plan = plan
-        self._listeners = listeners
         self._page = page
         self._clock = clock
-        self._places: list[Worker | None] = [None] * count
+        self._places = [Place() for _ in range(count)]
         self._alive: set[Worker] = set()
         self._free_slots = set(range(slots_for(count)))
-        self._pauses = [0.0] * count
-        self._leaving = asyncio.Event()
-        self._tasks: set[asyncio.Task[object]] = set()
-        self._exchanging = asyncio.Lock()
+        self._first: set[Worker] = set()
+        self._has_opened = False
+        self._offered: Assignment | None = None
+        self._exchange: Exchange | None = None
+        self._is_leaving = False
+        self._was_cut = False
 
-    async def start(self) -> bool:
-        """Start all; False when none comes to work. A place that stays empty is filled later."""
-        places = range(len(self._places))
-        hired = await asyncio.gather(*(self._hire(place) for place in places))
-        for place in places:
-            if any(hired) and not hired[place]:
-                self._spawn(self._fill(place))
-        return any(hired)
+    @property
+    def plan(self) -> Assignment:
+        """What new workers are told."""
+        return self._plan
 
-    async def exchange(self, plan: Assignment) -> bool:
-        """Replace the workers one by one; False, with those that are left, if a new one fails."""
-        async with self._exchanging:
-            await self._retired()
-            before, self._plan = self._plan, plan
-            for place, old in enumerate(self._places):
-                if self._leaving.is_set() or not await self._hire(place):
-                    self._plan = before
-                    return False
-                if old is not None:
-                    self._spawn(self._retire(old))
-            return True
+    @property
+    def opened(self) -> bool | None:
+        """Whether one of the first came to work; None as long as that is not known."""
+        return None if self._first else self._has_opened
 
-    async def _retired(self) -> None:
-        """Wait for those that an earlier exchange sent away: slots are limited."""
-        at_work = set(self._places)
-        going = [worker.process.wait() for worker in self._alive if worker not in at_work]
-        await asyncio.gather(*going)
+    @property
+    def is_exchanging(self) -> bool:
+        """Whether a new plan is under way; afterwards `plan` tells what became of it."""
+        return self._offered is not None or self._exchange is not None
 
-    async def leave(self) -> bool:
-        """Let all finish what they are doing; False when some had to be killed."""
-        self._leaving.set()
-        clean = await asyncio.gather(*(self._retire(worker) for worker in list(self._alive)))
-        while self._tasks:
-            await asyncio.wait(list(self._tasks))
-        return all(clean)
+    @property
+    def are_gone(self) -> bool:
+        """Whether no process is left."""
+        return not self._alive
+
+    @property
+    def left_in_peace(self) -> bool:
+        """Whether none had to be killed since all were asked to leave."""
+        return not self._was_cut
+
+    def start(self) -> None:
+        """One for each place. A place that stays empty is filled later, if another one is not."""
+        self._first = {self._hire(place) for place in self._places}
+
+    def exchange(self, plan: Assignment) -> None:
+        """Replace the workers one by one; if a new one fails, those that are left stay."""
+        self._offered = plan
+
+    def leave(self) -> None:
+        """Let all finish what they are doing."""
+        self._is_leaving = True
+        for worker in self._alive:
+            self._send_away(worker)
 
     def kill(self) -> None:
         """End all at once, whatever they are doing."""
-        self._leaving.set()
         for worker in self._alive:
             worker.send(signal.SIGKILL)
 
-    async def _hire(self, place: int) -> bool:
-        """Put a new worker at a place, in front of the one that is there, once it works."""
-        worker = await self._start_process(place)
-        self._spawn(self._attend(worker))
-        if not await worker.is_ready() or worker not in self._alive:
-            worker.send(signal.SIGKILL)
-            return False
-        self._places[place] = worker
-        return True
+    def look(self) -> None:
+        """Do what the moment asks for."""
+        now = self._clock.monotonic()
+        for worker in list(self._alive):
+            code = worker.process.poll()
+            if code is not None:
+                self._bury(worker, code, now)
+            elif worker.stage is Stage.COMING and worker.reports():
+                self._welcome(worker)
+            elif now >= worker.deadline:
+                self._cut(worker)
+        if not self._is_leaving:
+            self._go_on_exchanging()
+            self._fill(now)
 
-    async def _attend(self, worker: Worker) -> None:
-        """Wait for a worker's end, clear up after it, and replace it if it was at its place."""
-        code = await worker.process.wait()
+    def due(self) -> float:
+        """When to look though nothing happens, on the clock that does not go back."""
+        empty = [place.at for place in self._places if place.is_empty and not self._is_leaving]
+        return min([*empty, *(worker.deadline for worker in self._alive)], default=math.inf)
+
+    def descriptors(self) -> Iterable[int]:
+        """On which something happens."""
+        heard = (one for one in self._alive if one.stage is Stage.COMING and not one.is_silent)
+        return [worker.control.fileno() for worker in heard]
+
+    def _welcome(self, worker: Worker) -> None:
+        """It works: whoever had its place goes."""
+        worker.stage, worker.deadline = Stage.WORKING, math.inf
+        self._first.discard(worker)
+        self._has_opened = True
+        place = next(place for place in self._places if place.coming is worker)
+        before, place.worker, place.coming = place.worker, worker, None
+        if before is not None:
+            self._send_away(before)
+        if self._exchange is not None and self._exchange.hired is worker:
+            self._exchange.hired = None
+
+    def _bury(self, worker: Worker, code: int, now: float) -> None:
+        """Clear up after a worker that ended, and see to its place."""
         worker.control.close()
         self._alive.discard(worker)
+        self._first.discard(worker)
         self._page.fold(worker.slot)
         self._free_slots.add(worker.slot)
-        if self._places[worker.place] is worker and not self._leaving.is_set():
-            _log.error("worker %d %s; another one takes its place", worker.process.pid, _end(code))
-            self._places[worker.place] = None
-            if self._clock.monotonic() - worker.began > LIVED_LONG_S:
-                self._pauses[worker.place] = 0.0
-            await self._fill(worker.place)
-
-    async def _fill(self, place: int) -> None:
-        """Put a worker at an empty place, however often that has to be tried."""
-        while not self._leaving.is_set() and self._places[place] is None:
-            await self._pause(place)
-            if self._leaving.is_set() or await self._hire(place):
-                return
-
-    async def _pause(self, place: int) -> None:
-        seconds = self._pauses[place]
-        self._pauses[place] = min(PAUSE_MAX_S, max(PAUSE_FIRST_S, seconds * 2))
-        try:
-            async with asyncio.timeout(seconds):
-                await self._leaving.wait()
-        except TimeoutError:
+        if self._is_leaving:
+            self._was_cut |= code == -signal.SIGKILL
             return
+        for place in self._places:
+            if worker is place.worker:
+                self._lost(place, worker, code, now)
+            elif worker is place.coming:
+                self._missed(place, worker, now)
 
-    async def _retire(self, worker: Worker) -> bool:
-        """Ask a worker to end, and see to it; False when it had to be killed."""
+    def _lost(self, place: Place, worker: Worker, code: int, now: float) -> None:
+        _log.error("worker %d %s; another one takes its place", worker.process.pid, _end(code))
+        place.worker = None
+        if now - worker.began > LIVED_LONG_S:
+            place.pause_s = 0.0
+        if place.coming is None:
+            place.empty_since(now)
+
+    def _missed(self, place: Place, worker: Worker, now: float) -> None:
+        """It never came to work, and the plan may be why."""
+        place.coming = None
+        if place.worker is None:
+            place.empty_since(now)
+        if self._exchange is not None and self._exchange.hired is worker:
+            self._plan, self._exchange = self._exchange.before, None
+
+    def _go_on_exchanging(self) -> None:
+        """Those that an exchange before sent away have to be gone: slots are limited."""
+        if self._offered is not None and not any(one.stage is Stage.GOING for one in self._alive):
+            self._exchange = Exchange(self._plan, list(self._places))
+            self._plan, self._offered = self._offered, None
+        exchange = self._exchange
+        if exchange is None or exchange.hired is not None:
+            return
+        if not exchange.places:
+            self._exchange = None
+        elif exchange.places[0].coming is None:
+            exchange.hired = self._hire(exchange.places.pop(0))
+
+    def _fill(self, now: float) -> None:
+        for place in self._places:
+            if self.opened and place.is_empty and now >= place.at:
+                self._hire(place)
+
+    def _send_away(self, worker: Worker) -> None:
+        """Ask a worker to end; it has some time for that."""
+        worker.stage = Stage.GOING
+        worker.deadline = self._clock.monotonic() + worker.drain_s + KILL_AFTER_S
         worker.send(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(self._plan.drain_s + KILL_AFTER_S):
-                code = await worker.process.wait()
-        except TimeoutError:
+
+    def _cut(self, worker: Worker) -> None:
+        if worker.stage is Stage.GOING:
             _log.warning("worker %d did not end in time and is killed", worker.process.pid)
-            worker.send(signal.SIGKILL)
-            code = await worker.process.wait()
-        return code != -signal.SIGKILL
+        worker.deadline = math.inf
+        worker.send(signal.SIGKILL)
 
-    async def _start_process(self, place: int) -> Worker:
+    def _hire(self, place: Place) -> Worker:
+        """Start a worker, which will be at the place, in front of whoever is there, if it works."""
         ours, theirs = socket.socketpair()
-        slot = min(self._free_slots)
-        self._free_slots.remove(slot)
+        slot, plan, now = min(self._free_slots), self._plan, self._clock.monotonic()
         with theirs:
-            assignment = structs.replace(self._plan, slot=slot, control=theirs.fileno())
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "layerstore.cli.worker",
-                encoded(assignment),
-                stdin=asyncio.subprocess.DEVNULL,
-                env={"MALLOC_ARENA_MAX": _MALLOC_ARENAS, **os.environ},
-                pass_fds=[theirs.fileno(), *(item.fileno() for item in self._listeners)],
-                process_group=0,  # Ctrl-C is for the parent, which tells the workers
-            )
+            process = _started(structs.replace(plan, slot=slot, control=theirs.fileno()))
         ours.setblocking(False)
-        worker = Worker(place, slot, process, ours, self._clock.monotonic())
+        worker = Worker(slot, process, ours, plan.drain_s, began=now, deadline=now + START_S)
+        self._free_slots.remove(slot)
         self._alive.add(worker)
-        if self._leaving.is_set():
-            worker.send(signal.SIGTERM)
+        place.coming = worker
         return worker
-
-    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
-        """Let it run, and hold it until it has."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def slots_for(count: int) -> int:
     """Slots of the page that so many places need: those who go and those who come overlap."""
     return 2 * count + 2
+
+
+def _started(assignment: Assignment) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  # the program is ours
+        [sys.executable, "-P", "-m", "layerstore.cli.worker", encoded(assignment)],
+        stdin=subprocess.DEVNULL,
+        env={"MALLOC_ARENA_MAX": _MALLOC_ARENAS, **os.environ},
+        pass_fds=(assignment.control, *assignment.listeners),
+        process_group=0,  # Ctrl-C is for the parent, which tells the workers
+    )
 
 
 def _end(code: int) -> str:

@@ -5,7 +5,6 @@ A request is told once, after its answer: as one structured line, and, unless
 (registry-facts §3.2, `log.*`). This is on the path of every request and must stay cheap.
 """
 
-import asyncio
 import logging
 import os
 import select
@@ -13,11 +12,14 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from layerstore.telemetry.lines import FORMATS, Stamps, combined, quoted
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 LEVELS: Final[Mapping[str, int]] = {
     "error": logging.ERROR,
@@ -182,7 +184,7 @@ class GatheringWriter:
     bytes whole. Whoever ends the loop calls `flush`.
     """
 
-    def __init__(self, descriptor: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, descriptor: int, loop: "AbstractEventLoop") -> None:
         self._descriptor = descriptor
         self._loop = loop
         self._lines: list[bytes] = []
