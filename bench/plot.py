@@ -78,7 +78,7 @@ def _style(lines: int) -> str:
         return f".paper{{fill:{paper}}}text{{fill:{ink}}}.grid{{stroke:{grid}}}{coloured}"
 
     return (
-        "<style>text{font:13px sans-serif}.title{font-size:16px;font-weight:bold}"
+        "<style>text{font-family:sans-serif;font-size:13px}.title{font-size:16px;font-weight:bold}"
         ".line{fill:none;stroke-width:2.5}.name{font-weight:bold}"
         f"{rules('#ffffff', '#24292f', '#d8dee4', 0)}"
         f"@media (prefers-color-scheme:dark){{{rules('#0d1117', '#e6edf3', '#30363d', 1)}}}"

@@ -29,6 +29,8 @@ from tests.servers import overlay
 BCRYPT_COST = 5
 """What `htpasswd -B` chooses."""
 
+REASON_LETTERS = 200
+
 FAILURES = (
     LoadFailed,
     ToolFailed,
@@ -64,10 +66,10 @@ def run_all(scenarios: Sequence[Scenario], turns: int) -> tuple[list[Outcome], l
 
 
 def because(name: str, failure: BaseException) -> str:
-    """One line about what was not measured."""
+    """One line about what was not measured, with the end of what was said."""
     reason = " ".join(f"{type(failure).__name__}: {failure}".split())
     print(f"{name} failed: {reason}", flush=True)
-    return f"{name} ({reason[:200]})"
+    return f"{name} ({reason[-REASON_LETTERS:]})"
 
 
 def _run(scenario: Scenario, stock: Stock, folder: Path, turns: int) -> list[Outcome]:
@@ -103,8 +105,7 @@ def _turn(
     try:
         if scenario.yardstick and contestant == scenario.yardstick.name:
             (folder / "written").mkdir()
-            with on_core(0):
-                return scenario.yardstick.measure(folder / "written")
+            return scenario.yardstick.measure(folder / "written")
         with (
             _store(scenario, folder / "bucket") as where,
             served(contestant, root, {**config, **where}) as server,

@@ -32,6 +32,7 @@ from bench.stock import TAG, blob_target
 TIMES_MIN = 3
 SMALL_BYTES = 16 * 1000
 PAGE = 50
+CATALOG_PAGE = 5
 CONNECTED_SECONDS = 4 * GROWTH_SECONDS
 IMAGES_MIN = 24
 
@@ -81,7 +82,7 @@ def _page_of_tags(size: int) -> str:
 
 
 def _page_of_catalog(size: int) -> str:
-    return f"/v2/_catalog?n={PAGE}&last={repository(size // 2 - 1)}"
+    return f"/v2/_catalog?n={CATALOG_PAGE}&last={repository(size // 2 - 1)}"
 
 
 def _head_blob(server: Running, stock: GrownStock, size: int) -> float:
@@ -211,7 +212,7 @@ GROWERS = (
     ),
     Grower(
         "catalog-by-repositories",
-        f"a page of {PAGE} of the catalog",
+        f"a page of {CATALOG_PAGE} repositories of the catalog",
         STORED,
         REPOSITORIES_FIRST,
         _asked("GET", _page_of_catalog),
