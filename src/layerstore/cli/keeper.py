@@ -35,7 +35,7 @@ _FAILED: Final = 1
 _NAME: Final = "layerstore"
 _OWN_NAME: Final = Path("/proc/self/comm")
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("layerstore.cli.keeper")
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ class Keeper:
         self._files_due = self._next_look_at_files()
         self._renewal: subprocess.Popen[bytes] | None = None
         self._offered: Orders | None = None
-        self._generation = 1
+        self._in_force = self._last = 1  # numbers of orders
 
     def run(self) -> int:
         """Serve until a signal says otherwise; the exit status."""
@@ -131,9 +131,8 @@ class Keeper:
             self._renewal = self._started_renewal()
 
     def _started_renewal(self) -> subprocess.Popen[bytes]:
-        before = orders_file(self._folder, self._generation)
-        self._generation += 1
-        after = orders_file(self._folder, self._generation)
+        self._last += 1
+        before, after = (orders_file(self._folder, at) for at in (self._in_force, self._last))
         return subprocess.Popen(  # noqa: S603  # the program is ours
             [sys.executable, "-P", "-m", "layerstore.cli.renewal", str(before), str(after)],
             stdin=subprocess.DEVNULL,
@@ -146,7 +145,7 @@ class Keeper:
             return
         self._renewal = None
         if status == 0:
-            self._offered = read_orders(orders_file(self._folder, self._generation))
+            self._offered = read_orders(orders_file(self._folder, self._last))
             self._workers.exchange(self._offered.assignment)
             self._workers.look()
         elif status != RENEWAL_REFUSED:
@@ -159,7 +158,7 @@ class Keeper:
         if self._workers.plan is not offered.assignment:
             _log.error("the configuration stays as it was: no worker started with the new one")
             return
-        self._orders, self._signs = offered, offered.signs
+        self._in_force, self._signs = self._last, offered.signs
         self._files_due = self._next_look_at_files()
         log_program(offered.assignment.log)
         _log.info("the configuration was read anew, and all workers follow it")

@@ -20,7 +20,7 @@ from layerstore.cli.signs import signs_of
 from layerstore.config import Config, ConfigError
 from layerstore.telemetry.logs import log_program
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("layerstore.cli.renewal")
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ from layerstore.web.proxies import proxies
 PARTING_S: Final = 1.0
 """Seconds for the requests of connections that a worker accepted just before another one came."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("layerstore.cli.worker")
 
 
 def main() -> None:
