@@ -5,6 +5,7 @@ No registry: it shows how long a push takes when the server costs next to nothin
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
@@ -54,12 +55,15 @@ class _Sink(BaseHTTPRequestHandler):
         self._answer(202, location=self.path)
 
     def do_PUT(self) -> None:
-        """A manifest is forgotten, of a blob its size is known."""
-        self._take()
+        """The end of a blob, whose size stays known; or a manifest, whose digest Docker wants."""
         place = urlsplit(self.path)
-        for digest in parse_qs(place.query).get("digest", []):
-            self.sizes[digest] = self.sizes.pop(place.path, 0)
-        self._answer(201)
+        if named := parse_qs(place.query).get("digest"):
+            self._take()
+            self.sizes[named[0]] = self.sizes.pop(place.path, 0)
+            self._answer(201)
+        else:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(201, digest=f"sha256:{hashlib.sha256(content).hexdigest()}")
 
     def _take(self) -> int:
         is_chunked = "chunked" in self.headers.get("Transfer-Encoding", "")
@@ -67,11 +71,14 @@ class _Sink(BaseHTTPRequestHandler):
             self.rfile, None if is_chunked else self.headers.get("Content-Length", "0")
         )
 
-    def _answer(self, status: int, length: int = 0, location: str = UPLOADS) -> None:
+    def _answer(
+        self, status: int, length: int = 0, location: str = UPLOADS, digest: str = ""
+    ) -> None:
         self.send_response(status)
         self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
         self.send_header("Location", location)
         self.send_header("Range", f"0-{max(self.sizes.get(location, 0) - 1, 0)}")
+        self.send_header("Docker-Content-Digest", digest)
         self.send_header("Content-Length", str(length))
         self.end_headers()
 
