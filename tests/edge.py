@@ -15,7 +15,7 @@ from typing import NamedTuple
 from layerstore.api import errors
 from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock
-from layerstore.telemetry.logs import Exchange
+from layerstore.telemetry.requests import Exchange
 from layerstore.web.asgi import Edge, Limits
 from layerstore.web.forwarded import Trusted, nobody
 from layerstore.web.message import Request, Response

@@ -1,17 +1,10 @@
-"""What the parent of `layerstore serve` tells a worker, and what it hears back.
-
-Both processes read this file; it knows neither the server nor the application.
-"""
+"""What all workers of `layerstore serve` are told. Knows neither the server nor the application."""
 
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from layerstore.telemetry.logs import LogSettings
-
-READY: Final = b"r"
-"""What a worker says on its control socket once it accepts connections."""
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,10 +18,10 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker's task. Descriptors are inherited, and keep their numbers.
+    """The task of all workers. Descriptors are inherited, and keep their numbers.
 
-    `configuration` and `page` are files in the parent's private folder; `slot` is the worker's in
-    the page; a drain takes at most `drain_s` seconds.
+    `configuration` and `page` are files in the parent's private folder; a drain takes at most
+    `drain_s` seconds.
     """
 
     configuration: Path
@@ -38,12 +31,10 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     log: LogSettings
     tls: Tls | None = None
     http2: bool = False
-    slot: int = 0
-    control: int = -1
 
 
 def encoded(assignment: Assignment) -> str:
-    """The one argument of a worker's process."""
+    """An argument of a worker's process."""
     return msgspec.json.encode(assignment, enc_hook=str).decode()
 
 

@@ -58,9 +58,9 @@ class Keeper:
         self._orders = orders
         self._signals = signals
         self._clock = SystemClock()
-        self._listeners = [socket.socket(fileno=number) for number in orders.assignment.listeners]
-        self._page = Page.create(orders.assignment.page, slots_for(orders.workers))
-        self._workers = Workers(orders.workers, orders.assignment, self._page, self._clock)
+        self._listeners = [socket.socket(fileno=number) for number in orders.listeners]
+        self._page = Page.create(Path(orders.page), slots_for(orders.workers))
+        self._workers = Workers(orders, self._page, self._clock)
         self._signs = orders.signs
         self._files_due = self._next_look_at_files()
         self._renewal: subprocess.Popen[bytes] | None = None
@@ -69,7 +69,7 @@ class Keeper:
 
     def run(self) -> int:
         """Serve until a signal says otherwise; the exit status."""
-        log_program(self._orders.assignment.log)
+        log_program(self._orders.log)
         for warning in self._orders.warnings:
             _log.warning("%s", warning)
         if self._orders.is_watched and not self._watch():
@@ -81,7 +81,7 @@ class Keeper:
     def _watch(self) -> bool:
         from layerstore.cli.wellbeing import watch  # the application and the event loop with it
 
-        return watch(self._orders.assignment.configuration, self._page)
+        return watch(Path(self._orders.configuration), self._page)
 
     def _serve(self) -> bool:
         """Until the end is asked for; False when no worker comes to work."""
@@ -132,9 +132,9 @@ class Keeper:
 
     def _started_renewal(self) -> subprocess.Popen[bytes]:
         self._last += 1
-        before, after = (orders_file(self._folder, at) for at in (self._in_force, self._last))
+        numbers = (str(self._in_force), str(self._last))
         return subprocess.Popen(  # noqa: S603  # the program is ours
-            [sys.executable, "-P", "-m", "layerstore.cli.renewal", str(before), str(after)],
+            [sys.executable, "-P", "-m", "layerstore.cli.renewal", str(self._folder), *numbers],
             stdin=subprocess.DEVNULL,
             process_group=0,  # as with workers
         )
@@ -146,7 +146,7 @@ class Keeper:
         self._renewal = None
         if status == 0:
             self._offered = read_orders(orders_file(self._folder, self._last))
-            self._workers.exchange(self._offered.assignment)
+            self._workers.exchange(self._offered)
             self._workers.look()
         elif status != RENEWAL_REFUSED:
             _log.error("the configuration stays as it was: it could not be read (%d)", status)
@@ -155,12 +155,12 @@ class Keeper:
         if self._workers.is_exchanging:
             return
         self._offered = None
-        if self._workers.plan is not offered.assignment:
+        if self._workers.orders is not offered:
             _log.error("the configuration stays as it was: no worker started with the new one")
             return
         self._in_force, self._signs = self._last, offered.signs
         self._files_due = self._next_look_at_files()
-        log_program(offered.assignment.log)
+        log_program(offered.log)
         _log.info("the configuration was read anew, and all workers follow it")
 
     def _drain(self) -> bool:

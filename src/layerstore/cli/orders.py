@@ -1,35 +1,45 @@
 """What the command `serve` leaves to the process that keeps the workers, and what a renewal does.
 
-Values only, as JSON in the private folder; whoever reads them knows no configuration.
+Values only, as JSON in the private folder; whoever reads them knows no configuration. The keeper
+rests in little memory, so this file imports nothing that is not there anyway.
 """
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Final, NamedTuple
 
-import msgspec
-
-from layerstore.cli.assignment import Assignment
 from layerstore.cli.signs import Signs
+from layerstore.telemetry.logs import LogSettings
+
+READY: Final = b"r"
+"""What a worker says on its control socket once it accepts connections."""
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(NamedTuple):
     """Where the configuration comes from; options stand above the file, as variables do."""
 
     path: str | None
     options: dict[str, str]
 
 
-class Orders(msgspec.Struct, frozen=True, kw_only=True):
+class Orders(NamedTuple):
     """How to keep a server.
 
-    `signs` are those of the files whose change asks for a renewal; `fields` stand in each log line;
-    `is_watched` says that there is a health check or a debug address; `told` is printed once the
-    server serves, and `warnings` are logged before.
+    `configuration` and `page` are files in the private folder; `listeners` are descriptors, which
+    workers inherit with their numbers; `assignment` is the text that each worker is told, and a
+    drain takes it at most `drain_s` seconds. `fields` stand in each log line; `signs` are those of
+    the files whose change asks for a renewal; `is_watched` says that there is a health check or a
+    debug address; `told` is printed once the server serves, and `warnings` are logged before.
     """
 
     source: Source
     workers: int
-    assignment: Assignment
+    configuration: str
+    page: str
+    listeners: tuple[int, ...]
+    assignment: str
+    drain_s: float
+    log: LogSettings
     fields: dict[str, str]
     signs: Signs
     is_watched: bool
@@ -44,14 +54,14 @@ def orders_file(folder: Path, number: int) -> Path:
 
 def encoded(orders: Orders) -> bytes:
     """The content of that file."""
-    return msgspec.json.encode(orders, enc_hook=str)
+    return json.dumps(orders).encode()
 
 
 def read_orders(file: Path) -> Orders:
     """What `encoded` made. Raises OSError."""
-    return msgspec.json.decode(file.read_bytes(), type=Orders, dec_hook=_path)
-
-
-def _path(kind: type[Any], text: str) -> Path:
-    assert kind is Path, kind
-    return Path(text)
+    orders = Orders(*json.loads(file.read_bytes()))
+    return orders._replace(
+        source=Source(*orders.source),
+        log=LogSettings(*orders.log),
+        signs={path: (at, size, when) for path, (at, size, when) in orders.signs.items()},
+    )

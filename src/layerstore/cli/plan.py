@@ -12,9 +12,11 @@ from typing import Final
 import msgspec
 
 from layerstore import __version__
-from layerstore.cli.assignment import Assignment, Tls
-from layerstore.cli.orders import Source
+from layerstore.cli.assignment import Assignment, Tls, encoded
+from layerstore.cli.certificates import certificates
+from layerstore.cli.orders import Orders, Source
 from layerstore.cli.private import write_private
+from layerstore.cli.signs import signs_of
 from layerstore.config import Config
 from layerstore.config.loading import Loaded, load
 from layerstore.telemetry.logs import LogSettings
@@ -64,4 +66,29 @@ def assignment(
         log=log,
         tls=tls,
         http2=config.http.http2.enabled,
+    )
+
+
+def planned(
+    before: Orders,
+    config: Config,
+    folder: Path,
+    number: int,
+) -> Orders:
+    """The same orders for another configuration, which is settled; its files have this number.
+
+    Raises ConfigError when its certificates are not good.
+    """
+    signs = signs_of(files_followed(config))
+    certified = certificates(config.http.tls)
+    written = folder / f"configuration-{number}"
+    log = log_settings(config, before.fields)
+    tls = certified.copied(folder / f"tls-{number}") if certified else None
+    told = assignment(config, written, Path(before.page), before.listeners, log, tls)
+    return before._replace(
+        configuration=str(written),
+        assignment=encoded(told),
+        drain_s=told.drain_s,
+        log=log,
+        signs=signs,
     )

@@ -11,12 +11,10 @@ import msgspec
 from msgspec import structs
 
 from layerstore.app.stores import worker_count
-from layerstore.cli.certificates import certificates
 from layerstore.cli.keeper import RENEWAL_REFUSED
-from layerstore.cli.orders import Orders, encoded, read_orders
-from layerstore.cli.plan import assignment, files_followed, load_from, log_settings
+from layerstore.cli.orders import Orders, encoded, orders_file, read_orders
+from layerstore.cli.plan import load_from, planned
 from layerstore.cli.private import write_private
-from layerstore.cli.signs import signs_of
 from layerstore.config import Config, ConfigError
 from layerstore.telemetry.logs import log_program
 
@@ -24,35 +22,24 @@ _log = logging.getLogger("layerstore.cli.renewal")
 
 
 def main() -> None:
-    """From the orders in the first file to those in the second, which is made."""
-    before, after = read_orders(Path(sys.argv[1])), Path(sys.argv[2])
-    log_program(before.assignment.log)
+    """In the folder of the first argument, from orders of one number to those of another one."""
+    folder, in_force, new = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    before = read_orders(orders_file(folder, in_force))
+    log_program(before.log)
     try:
-        renewed = _renewed(before, after)
+        loaded = load_from(before.source)
+        config = settled_again(loaded.config, _config_of(before))
+        renewed = planned(before, config, folder, new)
     except ConfigError as error:
         _log.error("the configuration stays as it was: %s", error)
         sys.exit(RENEWAL_REFUSED)
-    write_private(after, encoded(renewed))
-
-
-def _renewed(before: Orders, after: Path) -> Orders:
-    """Raises ConfigError."""
-    loaded = load_from(before.source)
-    kept = msgspec.json.decode(before.assignment.configuration.read_bytes(), type=Config)
-    config = settled_again(loaded.config, kept)
-    signs = signs_of(files_followed(config))
-    certified = certificates(config.http.tls)
     for warning in loaded.warnings:
         _log.warning("%s", warning)
-    told = assignment(
-        config,
-        after.with_name(f"configuration-of-{after.name}"),
-        before.assignment.page,
-        before.assignment.listeners,
-        log_settings(config, before.fields),
-        certified.copied(after.with_name(f"tls-of-{after.name}")) if certified else None,
-    )
-    return structs.replace(before, assignment=told, signs=signs, warnings=())
+    write_private(orders_file(folder, new), encoded(renewed))
+
+
+def _config_of(orders: Orders) -> Config:
+    return msgspec.json.decode(Path(orders.configuration).read_bytes(), type=Config)
 
 
 def settled_again(config: Config, before: Config) -> Config:

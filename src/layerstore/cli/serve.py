@@ -18,16 +18,15 @@ from layerstore import __version__
 from layerstore.app.settling import settle
 from layerstore.app.stores import storage_folder, worker_count
 from layerstore.app.watching import health_checks
-from layerstore.cli.assignment import Assignment
-from layerstore.cli.certificates import Certificates, certificates
+from layerstore.cli.certificates import certificates
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail
 from layerstore.cli.orders import Orders, Source, encoded, orders_file
-from layerstore.cli.plan import assignment, files_followed, load_from, log_settings
+from layerstore.cli.plan import load_from, log_settings, planned
 from layerstore.cli.private import private_folder, write_private
 from layerstore.cli.signals import hold_back
-from layerstore.cli.signs import signs_of
 from layerstore.clock import SystemClock
 from layerstore.config import Config, ConfigError
+from layerstore.config.loading import Loaded
 from layerstore.web.sockets import AddressInvalid, AddressUnusable, close_all, listen, url
 
 
@@ -49,8 +48,7 @@ def serve(
     try:
         loaded = load_from(source)
         settled = settle(loaded.config, clock)
-        signs = signs_of(files_followed(settled))
-        certified = certificates(settled.http.tls)
+        certificates(settled.http.tls)
         is_watched = bool(health_checks(settled, clock)) or bool(settled.http.debug.addr)
         listeners = listen(settled.http.addr, settled.http.net)
     except (ConfigError, AddressInvalid) as error:
@@ -61,39 +59,39 @@ def serve(
     hold_back()
     try:
         with private_folder() as folder:
-            fields = {"instance.id": clock.new_id()}
-            orders = Orders(
-                source=source,
-                workers=worker_count(settled),
-                assignment=_assignment(settled, folder, listeners, fields, certified),
-                fields=fields,
-                signs=signs,
-                is_watched=is_watched,
-                told=_announcement(settled, listeners),
-                warnings=tuple(loaded.warnings),
-            )
+            orders = _orders(source, loaded, settled, folder, listeners, is_watched)
             write_private(orders_file(folder, 1), encoded(orders))
             _become_keeper(folder, listeners)
     finally:
         close_all(listeners)
 
 
-def _assignment(
-    config: Config,
+def _orders(
+    source: Source,
+    loaded: Loaded,
+    settled: Config,
     folder: Path,
     listeners: Sequence[socket.socket],
-    fields: dict[str, str],
-    certified: Certificates | None,
-) -> Assignment:
-    """Each worker's, with files in the private folder."""
-    return assignment(
-        config,
-        folder / "configuration",
-        folder / "page",
-        [listener.fileno() for listener in listeners],
-        log_settings(config, fields),
-        certified.copied(folder / "tls") if certified else None,
+    is_watched: bool,
+) -> Orders:
+    """What is kept of all that, with files in the private folder."""
+    fields = {"instance.id": SystemClock().new_id()}
+    unplanned = Orders(
+        source=source,
+        workers=worker_count(settled),
+        configuration="",
+        page=str(folder / "page"),
+        listeners=tuple(listener.fileno() for listener in listeners),
+        assignment="",
+        drain_s=0,
+        log=log_settings(settled, fields),
+        fields=fields,
+        signs={},
+        is_watched=is_watched,
+        told=_announcement(settled, listeners),
+        warnings=tuple(loaded.warnings),
     )
+    return planned(unplanned, settled, folder, 1)
 
 
 def _become_keeper(folder: Path, listeners: Sequence[socket.socket]) -> NoReturn:

@@ -1,7 +1,8 @@
 """A worker of `layerstore serve`: one process that answers requests.
 
-The parent says in one argument what to do, hands over sockets that listen already, and keeps the
-other end of a control socket. A worker reports there when it is ready, stops on SIGTERM, and stops
+The parent says in its arguments what to do (what all are told, the worker's slot in the page, the
+descriptor of its control socket), hands over sockets that listen already, and keeps the other end
+of the control socket. A worker reports there when it is ready, stops on SIGTERM, and stops
 when the control socket ends, because then its parent is gone.
 """
 
@@ -18,22 +19,16 @@ import msgspec
 import uvloop
 
 from layerstore.app.serving import build, edge_limits
-from layerstore.cli.assignment import READY, Assignment, decoded
+from layerstore.cli.assignment import Assignment, decoded
+from layerstore.cli.orders import READY
 from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock
 from layerstore.config import Config, ConfigError
 from layerstore.storage.driver import StorageError
-from layerstore.telemetry.logs import (
-    STANDARD_ERROR,
-    STANDARD_OUTPUT,
-    Exchange,
-    GatheringWriter,
-    LogSettings,
-    RequestLog,
-    log_program,
-)
+from layerstore.telemetry.logs import STANDARD_ERROR, STANDARD_OUTPUT, LogSettings, log_program
 from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Page
+from layerstore.telemetry.requests import Exchange, GatheringWriter, RequestLog
 from layerstore.web.asgi import Edge
 from layerstore.web.proxies import proxies
 
@@ -45,23 +40,23 @@ _log = logging.getLogger("layerstore.cli.worker")
 
 def main() -> None:
     """Run the worker that the argument describes, and leave without waiting for threads."""
-    assignment = decoded(sys.argv[1])
+    assignment, slot, control = decoded(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     log_program(assignment.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        code = runner.run(_work(assignment))
+        code = runner.run(_work(assignment, slot, control))
         _flush_and_leave(code)
 
 
-async def _work(assignment: Assignment) -> int:
+async def _work(assignment: Assignment, slot: int, control: int) -> int:
     clock = SystemClock()
-    page = Page.open(assignment.page, assignment.slot)
+    page = Page.open(assignment.page, slot)
     config = msgspec.json.decode(assignment.configuration.read_bytes(), type=Config)
     try:
         app = build(config, page, clock, assignment.page.parent)
     except (ConfigError, StorageError) as error:
         _log.error("%s", error)
         return 1
-    stop = _stop_requested(assignment.control)
+    stop = _stop_requested(control)
     await app.start()
     teller = _Teller(assignment.log, page, asyncio.get_running_loop())
     edge = Edge(
@@ -82,7 +77,7 @@ async def _work(assignment: Assignment) -> int:
     log_program(assignment.log)  # the server's constructor sets up logging of its own
     server.start()
     with suppress(BrokenPipeError):  # the parent is gone already, which ends the wait below
-        os.write(assignment.control, READY)
+        os.write(control, READY)
     if not await _stopped(stop, server):
         _log.error("the server ended by itself")
         return 1

@@ -13,14 +13,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import Final
 
-from msgspec import structs
-
-from layerstore.cli.assignment import READY, Assignment, encoded
+from layerstore.cli.orders import READY, Orders
 from layerstore.clock import Clock
 from layerstore.telemetry.page import Page
 
@@ -40,6 +37,8 @@ PAUSE_MAX_S: Final = 5.0
 _MALLOC_ARENAS: Final = "2"
 """Without it, each thread of the server keeps memory of its own."""
 
+_PROGRAM: Final = "layerstore.cli.worker"
+
 _log = logging.getLogger(__name__)
 
 
@@ -51,18 +50,20 @@ class Stage(Enum):
     GOING = auto()
 
 
-@dataclass(eq=False, slots=True)
 class Worker:
     """A worker process; `control` ends when it does. At its `deadline` it is killed."""
 
-    slot: int
-    process: subprocess.Popen[bytes]
-    control: socket.socket
-    drain_s: float
-    began: float
-    deadline: float
-    stage: Stage = Stage.COMING
-    is_silent: bool = False
+    def __init__(
+        self, slot: int, process: subprocess.Popen[bytes], control: socket.socket, began: float
+    ) -> None:
+        """It has just been started."""
+        self.slot = slot
+        self.process = process
+        self.control = control
+        self.began = began
+        self.deadline = began + START_S
+        self.stage = Stage.COMING
+        self.is_silent = False
 
     def reports(self) -> bool:
         """Whether it says now that it accepts connections."""
@@ -80,14 +81,14 @@ class Worker:
         self.process.send_signal(number)
 
 
-@dataclass(eq=False, slots=True)
 class Place:
     """Where one worker is at work, and another may be on its way; an empty one is filled `at`."""
 
-    worker: Worker | None = None
-    coming: Worker | None = None
-    at: float = 0.0
-    pause_s: float = 0.0
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self.coming: Worker | None = None
+        self.at = 0.0
+        self.pause_s = 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -99,37 +100,36 @@ class Place:
         self.pause_s = min(PAUSE_MAX_S, max(PAUSE_FIRST_S, self.pause_s * 2))
 
 
-@dataclass(eq=False, slots=True)
 class Exchange:
-    """All places, one after the other, get a worker with another plan; `before` is the old one."""
+    """One place after the other gets a worker with other orders; `before` are the old ones."""
 
-    before: Assignment
-    places: list[Place]
-    hired: Worker | None = None
+    def __init__(self, before: Orders, places: Sequence[Place]) -> None:
+        self.before = before
+        self.places = list(places)
+        self.hired: Worker | None = None
 
 
 class Workers:
-    """Keeps some workers at work with one plan."""
+    """Keeps some workers at work with the same orders."""
 
-    def __init__(self, count: int, plan: Assignment, page: Page, clock: Clock) -> None:
-        """`plan` is what all are told; its slot and control are filled in for each."""
-        self._plan = plan
+    def __init__(self, orders: Orders, page: Page, clock: Clock) -> None:
+        self._orders = orders
         self._page = page
         self._clock = clock
-        self._places = [Place() for _ in range(count)]
+        self._places = [Place() for _ in range(orders.workers)]
         self._alive: set[Worker] = set()
-        self._free_slots = set(range(slots_for(count)))
+        self._free_slots = set(range(slots_for(orders.workers)))
         self._first: set[Worker] = set()
         self._has_opened = False
-        self._offered: Assignment | None = None
+        self._offered: Orders | None = None
         self._exchange: Exchange | None = None
         self._is_leaving = False
         self._was_cut = False
 
     @property
-    def plan(self) -> Assignment:
-        """What new workers are told."""
-        return self._plan
+    def orders(self) -> Orders:
+        """With which new workers come."""
+        return self._orders
 
     @property
     def opened(self) -> bool | None:
@@ -138,7 +138,7 @@ class Workers:
 
     @property
     def is_exchanging(self) -> bool:
-        """Whether a new plan is under way; afterwards `plan` tells what became of it."""
+        """Whether others are on their way in; afterwards `orders` tells what became of them."""
         return self._offered is not None or self._exchange is not None
 
     @property
@@ -155,9 +155,9 @@ class Workers:
         """One for each place. A place that stays empty is filled later, if another one is not."""
         self._first = {self._hire(place) for place in self._places}
 
-    def exchange(self, plan: Assignment) -> None:
+    def exchange(self, orders: Orders) -> None:
         """Replace the workers one by one; if a new one fails, those that are left stay."""
-        self._offered = plan
+        self._offered = orders
 
     def leave(self) -> None:
         """Let all finish what they are doing."""
@@ -232,18 +232,18 @@ class Workers:
             place.empty_since(now)
 
     def _missed(self, place: Place, worker: Worker, now: float) -> None:
-        """It never came to work, and the plan may be why."""
+        """It never came to work, and its orders may be why."""
         place.coming = None
         if place.worker is None:
             place.empty_since(now)
         if self._exchange is not None and self._exchange.hired is worker:
-            self._plan, self._exchange = self._exchange.before, None
+            self._orders, self._exchange = self._exchange.before, None
 
     def _go_on_exchanging(self) -> None:
         """Those that an exchange before sent away have to be gone: slots are limited."""
         if self._offered is not None and not any(one.stage is Stage.GOING for one in self._alive):
-            self._exchange = Exchange(self._plan, list(self._places))
-            self._plan, self._offered = self._offered, None
+            self._exchange = Exchange(self._orders, self._places)
+            self._orders, self._offered = self._offered, None
         exchange = self._exchange
         if exchange is None or exchange.hired is not None:
             return
@@ -260,7 +260,7 @@ class Workers:
     def _send_away(self, worker: Worker) -> None:
         """Ask a worker to end; it has some time for that."""
         worker.stage = Stage.GOING
-        worker.deadline = self._clock.monotonic() + worker.drain_s + KILL_AFTER_S
+        worker.deadline = self._clock.monotonic() + self._orders.drain_s + KILL_AFTER_S
         worker.send(signal.SIGTERM)
 
     def _cut(self, worker: Worker) -> None:
@@ -272,11 +272,11 @@ class Workers:
     def _hire(self, place: Place) -> Worker:
         """Start a worker, which will be at the place, in front of whoever is there, if it works."""
         ours, theirs = socket.socketpair()
-        slot, plan, now = min(self._free_slots), self._plan, self._clock.monotonic()
+        slot = min(self._free_slots)
         with theirs:
-            process = _started(structs.replace(plan, slot=slot, control=theirs.fileno()))
+            process = _started(self._orders, slot, theirs.fileno())
         ours.setblocking(False)
-        worker = Worker(slot, process, ours, plan.drain_s, began=now, deadline=now + START_S)
+        worker = Worker(slot, process, ours, self._clock.monotonic())
         self._free_slots.remove(slot)
         self._alive.add(worker)
         place.coming = worker
@@ -288,12 +288,12 @@ def slots_for(count: int) -> int:
     return 2 * count + 2
 
 
-def _started(assignment: Assignment) -> subprocess.Popen[bytes]:
+def _started(orders: Orders, slot: int, control: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  # the program is ours
-        [sys.executable, "-P", "-m", "layerstore.cli.worker", encoded(assignment)],
+        [sys.executable, "-P", "-m", _PROGRAM, orders.assignment, str(slot), str(control)],
         stdin=subprocess.DEVNULL,
         env={"MALLOC_ARENA_MAX": _MALLOC_ARENAS, **os.environ},
-        pass_fds=(assignment.control, *assignment.listeners),
+        pass_fds=(control, *orders.listeners),
         process_group=0,  # Ctrl-C is for the parent, which tells the workers
     )
 

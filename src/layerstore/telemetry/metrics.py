@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import accumulate, product
 from typing import Final
 
-from layerstore.telemetry.logs import Exchange
 from layerstore.telemetry.page import FIGURES, GAUGES, Page
+from layerstore.telemetry.requests import Exchange
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -24,7 +24,7 @@ from layerstore.oci.errors import (
     Unknown,
     UrlTooLong,
 )
-from layerstore.telemetry.logs import Exchange
+from layerstore.telemetry.requests import Exchange
 from layerstore.web.files import HeldFiles
 from layerstore.web.forwarded import HOST, Trusted, nobody, origin
 from layerstore.web.incoming import IncomingBody, Receive

@@ -5,22 +5,14 @@ import json
 import logging
 import os
 import select
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from layerstore.telemetry.logs import (
-    TRACEBACK_LINES_MAX,
-    Exchange,
-    GatheringWriter,
-    LineHandler,
-    LogSettings,
-    RequestLog,
-    line_writer,
-)
+from layerstore.telemetry.logs import TRACEBACK_LINES_MAX, LineHandler, LogSettings, line_writer
+from layerstore.telemetry.requests import Exchange, GatheringWriter, RequestLog
 from tests.fakes import EPOCH
 
 EXCHANGE = Exchange(
@@ -90,7 +82,7 @@ def test_a_request_is_one_line_of_the_access_log() -> None:
 
 
 def test_the_access_log_can_be_switched_off() -> None:
-    assert written(EXCHANGE, replace(JSON, access=False))[1] == []
+    assert written(EXCHANGE, JSON._replace(access=False))[1] == []
 
 
 def test_an_error_of_the_client_is_information_and_one_of_ours_is_an_error() -> None:
@@ -104,7 +96,7 @@ def test_an_error_of_the_client_is_information_and_one_of_ours_is_an_error() -> 
 
 @pytest.mark.parametrize(("level", "count"), [("debug", 2), ("info", 2), ("warn", 1), ("error", 1)])
 def test_the_level_decides_which_requests_are_told(level: str, count: int) -> None:
-    settings = replace(JSON, level=level)
+    settings = JSON._replace(level=level)
     exchanges = [EXCHANGE, msgspec.structs.replace(EXCHANGE, status=503)]
     assert sum(len(written(exchange, settings)[0]) for exchange in exchanges) == count
 
@@ -133,7 +125,7 @@ def test_what_the_program_logs_has_the_same_form() -> None:
 
 
 def test_the_level_decides_what_the_program_says() -> None:
-    logger, lines = program(replace(JSON, level="error"))
+    logger, lines = program(JSON._replace(level="error"))
     logger.warning("not told")
     logger.critical("told")
     assert [json.loads(line)["level"] for line in lines] == ["error"]

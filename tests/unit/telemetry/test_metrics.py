@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from layerstore.telemetry.logs import Exchange
 from layerstore.telemetry.metrics import Metrics, exposition, handler_of
 from layerstore.telemetry.page import Page
+from layerstore.telemetry.requests import Exchange
 from tests.fakes import EPOCH
 
 
