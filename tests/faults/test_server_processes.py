@@ -27,6 +27,8 @@ BLOB = os.urandom(4 * MIB)
 DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"
 PROGRAM = Path(sys.executable).with_name("layerstore")
 SOON_S = 10.0
+AT_REST_BYTES = 41 * MIB
+"""Twice what docker-registry 2.8.2 takes: the parent and one worker together."""
 
 
 @pytest.fixture
@@ -329,6 +331,32 @@ def test_the_end_can_be_asked_for_before_the_start_is_over(tmp_path: Path, root:
     process.terminate()
     assert ended(process) == 0
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_the_end_can_be_asked_for_before_anybody_listens_to_it(tmp_path: Path, root: Path) -> None:
+    path = configuration(tmp_path, root, free_port())
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([PROGRAM, "serve", path], stdout=log, stderr=log)
+    wait_until(lambda: b"cli.keeper" in command_of(process.pid), "the command becomes the keeper")
+    process.terminate()
+    assert ended(process) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_server_at_rest_is_small(root: Path) -> None:
+    with layerstore_server(root, workers=1) as server:
+        assert ask(server) == 200
+        (worker,) = workers(server)
+        assert memory_bytes(server.process.pid) <= AT_REST_BYTES
+        assert not loaded_libraries(server.process.pid) & {"_asyncio", "_ssl", "_granian", "_core"}
+        assert {"_granian", "loop", "_core"} <= loaded_libraries(worker)
+        assert not loaded_libraries(worker) & {"_rust", "_bcrypt", "_yaml"}
+
+
+def loaded_libraries(pid: int) -> set[str]:
+    """The parts of Python programs that are no Python, by the beginnings of their files' names."""
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    return set(re.findall(r"/([^/.]+)\.[^/]*(?:cpython|abi3)[^/]*\.so", maps))
 
 
 def test_the_private_folder_goes_with_the_server(server: Server) -> None:

@@ -62,6 +62,9 @@ def read_orders(file: Path) -> Orders:
     orders = Orders(*json.loads(file.read_bytes()))
     return orders._replace(
         source=Source(*orders.source),
+        listeners=tuple(orders.listeners),
         log=LogSettings(*orders.log),
         signs={path: (at, size, when) for path, (at, size, when) in orders.signs.items()},
+        told=tuple(orders.told),
+        warnings=tuple(orders.warnings),
     )

@@ -1,0 +1,47 @@
+"""What the processes of a server load before anybody asks them for something."""
+
+import subprocess
+import sys
+
+import pytest
+
+LOADED = "import {0}, sys; print(*sys.modules, sep='\\n')"
+
+KEEPER_WITHOUT = (
+    *("asyncio", "ssl", "msgspec", "dataclasses", "inspect", "typer", "yaml", "cryptography"),
+    *("granian", "uvloop", "layerstore.config", "layerstore.app", "layerstore.storage"),
+    *("layerstore.oci", "layerstore.api", "layerstore.auth", "layerstore.debug"),
+)
+WORKER_WITHOUT = (
+    *("cryptography", "bcrypt", "yaml", "typer", "rich", "email", "http.client", "botocore"),
+    *("aiohttp", "layerstore.config.loading", "layerstore.upkeep.check", "layerstore.debug"),
+    *("layerstore.oci.keys", "layerstore.auth.token", "layerstore.storage.s3.bucket"),
+)
+
+
+def loaded_by(module: str) -> set[str]:
+    """All modules that a new process has when it has imported this one."""
+    command = [sys.executable, "-c", LOADED.format(module)]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("module", "without"),
+    [("layerstore.cli.keeper", KEEPER_WITHOUT), ("layerstore.cli.worker", WORKER_WITHOUT)],
+)
+def test_a_process_at_rest_has_not_loaded_what_it_may_never_need(
+    module: str, without: tuple[str, ...]
+) -> None:
+    loaded = loaded_by(module)
+    assert module in loaded
+    assert loaded.isdisjoint(without)
+
+
+def test_what_is_left_out_exists_under_these_names() -> None:
+    """A name that nobody has would be left out by everybody."""
+    loaded = loaded_by("layerstore.cli.main, layerstore.cli.renewal, layerstore.cli.worker")
+    later = {"bcrypt", "botocore", "aiohttp", "email", "http.client", "cryptography"}
+    elsewhere = {"layerstore.oci.keys", "layerstore.auth.token", "layerstore.storage.s3.bucket"}
+    assert {*KEEPER_WITHOUT, *WORKER_WITHOUT} - later - elsewhere <= loaded
+    needed = ", ".join(sorted(later | elsewhere))
+    assert later | elsewhere <= loaded_by(needed)
