@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -17,6 +17,8 @@ PIECE = bytes(256 * 1024)
 REQUEST = b"GET /%d HTTP/1.1\r\nHost: a.example\r\n\r\n"
 LONG = 100 * 1024 * 1024
 
+Handler = Callable[[Request], Awaitable[Response]]
+
 
 async def handle(request: Request) -> Response:
     """As many bytes as the path says."""
@@ -27,6 +29,11 @@ async def handle(request: Request) -> Response:
 async def chunks(size: int) -> AsyncIterator[bytes]:
     for at in range(0, size, len(PIECE)):
         yield PIECE[: size - at]
+
+
+async def handle_at_once(request: Request) -> Response:
+    """As many bytes as the path says, all in memory, as a large manifest is."""
+    return Response(200, [], bytes(int(request.path[1:])))
 
 
 async def begun(served: Served, connection: Connection) -> None:
@@ -44,12 +51,13 @@ async def rest_of(connection: Connection) -> AsyncIterator[bytes]:
         return
 
 
-async def test_one_long_stream_too_many_is_told_to_come_again(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("handler", [handle, handle_at_once], ids=["stream", "at-once"])
+async def test_one_long_answer_too_many_is_told_to_come_again(
+    monkeypatch: pytest.MonkeyPatch, handler: Handler
 ) -> None:
     monkeypatch.setattr(asgi, "LongStreams", lambda: LongStreams(2))
     async with (
-        serving(handle) as served,
+        serving(handler) as served,
         served.connection() as first,
         served.connection() as second,
     ):

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from layerstore.oci.errors import Unavailable
 from layerstore.web.files import INLINE_BYTES_MAX, HeldFiles, read_checked
 from layerstore.web.incoming import Receive
-from layerstore.web.message import FileBody, Response, StreamBody
+from layerstore.web.message import PIECE_BYTES_MAX, FileBody, Response, StreamBody
 from layerstore.web.silence import Silence
 
 HEADER_NAMES_KEPT: Final = 128
@@ -28,7 +28,7 @@ READER_RATE_MIN: Final = 1024
 """Bytes a second that a client has to take of a stream, where a piece of it takes longer."""
 
 LONG_STREAM_BYTES: Final = 1024 * 1024
-"""A stream that has more of them may be held up by a slow reader with some MiB of it in memory."""
+"""An answer that has more of them may be held up by a slow reader with some MiB of it in memory."""
 
 LONG_STREAMS_MAX: Final = 256
 """Long streams that are on their way at the same time."""
@@ -152,8 +152,9 @@ async def prepare(
     if method == "HEAD" or response.status in _BODILESS:
         await _give_up(body)
         return Outgoing(response, headers, b"")
-    ready = body if isinstance(body, bytes) else await _body(body, files, streams)
-    return Outgoing(response, headers, ready)
+    if isinstance(body, bytes) and len(body) <= LONG_STREAM_BYTES:
+        return Outgoing(response, headers, body)
+    return Outgoing(response, headers, await _body(body, files, streams))
 
 
 async def close(response: Response) -> None:
@@ -162,7 +163,7 @@ async def close(response: Response) -> None:
 
 
 async def _body(
-    body: FileBody | StreamBody, files: HeldFiles, streams: LongStreams
+    body: bytes | FileBody | StreamBody, files: HeldFiles, streams: LongStreams
 ) -> bytes | _SentFile | _SentStream:
     match body:
         case FileBody(size=size) as file if size <= INLINE_BYTES_MAX:
@@ -171,7 +172,15 @@ async def _body(
             return _SentFile(files.path_for(file))
         case StreamBody(chunks, size):
             pieces = _promised(chunks, size, streams)
-            return _SentStream(await anext(pieces, b""), pieces)
+        case bytes() as whole:
+            pieces = _promised(_cut(whole), len(whole), streams)
+    return _SentStream(await anext(pieces, b""), pieces)
+
+
+async def _cut(whole: bytes) -> AsyncIterator[bytes]:
+    """What is in memory already, in pieces that a client has to take one after the other."""
+    for at in range(0, len(whole), PIECE_BYTES_MAX):
+        yield whole[at : at + PIECE_BYTES_MAX]
 
 
 def _headers(response: Response) -> list[tuple[bytes, bytes]]:
