@@ -51,6 +51,7 @@ from layerstore.auth.access import Authority, EverythingGranted, Grant
 from layerstore.auth.passes import Passes
 from layerstore.oci.errors import DeleteDisabled, ReadOnly, RegistryError, RouteUnknown, Unsupported
 from layerstore.registry.local import LocalRegistry
+from layerstore.web.gathering import Gathering
 from layerstore.web.message import Request, Response
 
 API_VERSION: Final = ("docker-distribution-api-version", "registry/2.0")
@@ -106,6 +107,7 @@ class Api:
         self._authority = authority
         self._options = options
         self._gate = gate if gate is not None else CountingGate()
+        self._gathering = Gathering()
         self._downgrade = downgrade
         self._passes = passes
         self._locations = Locations(options)
@@ -177,6 +179,7 @@ class Api:
             self._locations,
             self._sealer,
             self._gate,
+            self._gathering,
             self._downgrade,
             self._passes,
         )

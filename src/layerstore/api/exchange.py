@@ -17,6 +17,7 @@ from layerstore.oci.name import Name, Tag
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.repository import Repository
 from layerstore.registry.revisions import StoredManifest
+from layerstore.web.gathering import Gathering
 from layerstore.web.message import Request, Response
 from layerstore.web.ranges import conditional
 
@@ -52,6 +53,7 @@ class Exchange(msgspec.Struct, frozen=True):
     locations: Locations
     sealer: StateSealer
     gate: UploadGate
+    gathering: Gathering
     downgrade: Downgrade | None
     passes: Passes | None = None
 

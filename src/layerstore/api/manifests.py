@@ -15,7 +15,7 @@ from layerstore.oci.name import Name, Tag
 from layerstore.registry.manifests import Placed, TagPermit
 from layerstore.registry.repository import Repository
 from layerstore.registry.revisions import StoredManifest
-from layerstore.web.message import Response, read_whole
+from layerstore.web.message import Response
 
 
 async def get_manifest(call: GetManifest, exchange: Exchange) -> Response:
@@ -92,7 +92,7 @@ async def put_manifest(call: PutManifest, exchange: Exchange) -> Response:
     if len(call.tags) > options.tags_per_push_max:
         raise UrlTooLong({"limit": options.tags_per_push_max}, message="too many tags at once")
     with exchange.receiving():
-        content = await read_whole(request.body, options.manifest_bytes_max)
+        content = await exchange.gathering.whole(request.body, options.manifest_bytes_max)
     digest, tags = _wanted(call)
     placed = await exchange.repository(call.name).manifests.put(
         content,

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from layerstore.oci.errors import BodyTooLarge
-
 PIECE_BYTES_MAX: Final = 1024 * 1024
 """Bytes of content that one step of a stream holds."""
 
@@ -32,20 +30,6 @@ class Body(Protocol):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The chunks as they arrive, none of them empty."""
-
-
-async def read_whole(body: Body, limit: int) -> bytes:
-    """The complete body; BodyTooLarge above `limit` bytes, said before reading where possible."""
-    if body.length is not None and body.length > limit:
-        raise BodyTooLarge(limit)
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in body:
-        size += len(piece)
-        if size > limit:
-            raise BodyTooLarge(limit)
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 @dataclass(slots=True)
