@@ -72,10 +72,13 @@ class Keeper:
         log_program(self._orders.log)
         for warning in self._orders.warnings:
             _log.warning("%s", warning)
-        if self._orders.is_watched and not self._watch():
-            return _FAILED
-        is_well = self._serve()
-        is_clean = self._drain()
+        try:
+            if self._orders.is_watched and not self._watch():
+                return _FAILED
+            is_well = self._serve()
+            is_clean = self._drain()
+        finally:
+            close_all(self._listeners)
         return 0 if is_well and is_clean else _FAILED
 
     def _watch(self) -> bool:
@@ -87,6 +90,7 @@ class Keeper:
         """Until the end is asked for; False when no worker comes to work."""
         self._workers.start()
         while self._workers.opened is None and not self._signals.ends:
+            self._look_at_files()
             self._wait()
             self._workers.look()
         if self._workers.opened is False:
@@ -167,8 +171,10 @@ class Keeper:
         """Let what runs finish and accept nothing; False when something was cut."""
         self._page.draining = True
         close_all(self._listeners)
+        self._files_due = math.inf
         if self._renewal is not None:
             self._renewal.kill()
+            self._renewal.wait()
         self._workers.leave()
         is_cutting = False
         while not self._workers.are_gone:

@@ -7,6 +7,7 @@ import pytest
 
 from layerstore.auth import jws
 from layerstore.auth.access import AuthorityUnusable
+from layerstore.auth.bearer import TokenInvalid
 from layerstore.auth.trust import TrustedKeys, parse_bundle, parse_jwks
 from tests.fakes import EPOCH
 from tests.issuer import Signer, as_part, b64, certificate, pem, x5c
@@ -20,7 +21,7 @@ def believed(keys: TrustedKeys, signed_by: Signer, **header: object) -> bool:
     parts = jws.parse(signed_by.token({}, **header))
     try:
         parts.verify(keys.key_for(parts.header, EPOCH))
-    except jws.TokenInvalid:
+    except TokenInvalid:
         return False
     return True
 
@@ -203,6 +204,6 @@ def test_a_key_that_cannot_be_used_is_passed_over(
 def test_a_symmetric_key_in_a_file_makes_no_token_good(tmp_path: Path) -> None:
     secret = {"kty": "oct", "k": "c2VjcmV0", "kid": "1", "alg": "HS256"}
     keys = TrustedKeys(None, write_jwks(tmp_path, secret, signer().jwk))
-    with pytest.raises(jws.TokenInvalid):
+    with pytest.raises(TokenInvalid):
         jws.parse(f"{as_part({'alg': 'HS256', 'kid': '1'})}.{as_part({})}.AAAA")
     assert not believed(keys, signer(), kid="1")
