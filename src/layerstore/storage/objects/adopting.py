@@ -69,8 +69,8 @@ class Adopter:
     async def _kept(self, key: str, record: Record) -> Kept | None:
         try:
             return await self._sessions.put(key, record, ABSENT)
-        except Overtaken:
-            if record.upload:
+        except Overtaken as overtaken:
+            if record.upload and not overtaken.names_upload(record.upload):
                 await self._objects.abort(key, record.upload)
             return await self._sessions.load(key)
 

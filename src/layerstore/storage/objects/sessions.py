@@ -74,11 +74,23 @@ class Kept:
 
 
 class Overtaken(Exception):
-    """Somebody else replaced the record; `size` is what stands there now, None for nothing."""
+    """Somebody else replaced the record; `size` is what stands there now, None for nothing.
 
-    def __init__(self, size: int | None) -> None:
+    `standing` is the record that was found instead of one that was to be put. It may name what the
+    loser made, when his answer was lost: the other read his record, and went on from there.
+    """
+
+    def __init__(self, size: int | None, standing: Record | None = None) -> None:
         self.size = size
+        self.standing = standing
         super().__init__(size)
+
+    def names_upload(self, upload: str) -> bool:
+        return self.standing is not None and self.standing.upload == upload
+
+    def names_tail(self, key: str) -> bool:
+        tail = self.standing.tail if self.standing is not None else None
+        return tail is not None and tail.key == key
 
 
 class NothingThere(Exception):
@@ -250,7 +262,8 @@ class Sessions:
             found = await self.load(key)
         if found is not None and found.record.mark == record.mark:
             return found  # an answer was lost, and the second attempt met the first
-        raise Overtaken(None if found is None or found.record.closed else found.record.size)
+        standing = found.record if found is not None else None
+        raise Overtaken(None if standing is None or standing.closed else standing.size, standing)
 
     async def _put_under(self, key: str, content: bytes, condition: str) -> str:
         """Where the store keeps no conditions they are kept within this process at least."""
@@ -346,8 +359,8 @@ class _Writer:
             self._kept = await self._sessions.replace(
                 self._key, self._kept, upload=upload, reserved=number
             )
-        except Overtaken:
-            if not record.upload:
+        except Overtaken as overtaken:
+            if not record.upload and not overtaken.names_upload(upload):
                 await self._objects.abort(self._key, upload)
             raise
         self._recorded_at = self._clock.monotonic()
@@ -363,8 +376,9 @@ class _Writer:
         self._grow(part, ObjectInfo(key, part.size, self._clock.now(), etag))
         try:
             await self._record(reserved)
-        except Overtaken:
-            await self._objects.delete(key)
+        except Overtaken as overtaken:
+            if not overtaken.names_tail(key):
+                await self._objects.delete(key)
             raise
         self._number = None
 

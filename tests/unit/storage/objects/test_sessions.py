@@ -1,15 +1,15 @@
 """Sessions leave nothing behind, keep what a writer notes, and survive lost races."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
-from layerstore.storage.driver import InvalidOffset
+from layerstore.storage.driver import InvalidOffset, StorageUnavailable
 from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.objects.sessions import SESSION
 from layerstore.storage.objects.sizes import PART_BYTES_MIN
-from layerstore.storage.objects.store import Part
+from layerstore.storage.objects.store import ABSENT, Body, Part
 from tests.contract.content import Gate, chunks, some_bytes
 from tests.fakes import FakeClock
 from tests.memory_objects import MemoryObjects, object_store_driver
@@ -185,3 +185,68 @@ def test_a_record_that_makes_no_sense_is_none(
         assert await driver.append(DATA, 0, chunks(b"x")) == 1
 
     asyncio.run(story())
+
+
+class LosesAnAnswer(MemoryObjects):
+    """The answer to the first record that says a size or a part is lost: before its writer asks
+    again, somebody else does what `meanwhile` says.
+    """
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    part_fails = False
+
+    async def put(self, key: str, body: bytes | Body, condition: str | None = None) -> str:
+        etag = await super().put(key, body, condition)
+        meanwhile, is_record = self.meanwhile, key.endswith(SESSION) and condition != ABSENT
+        if meanwhile is None or not is_record:
+            return etag
+        self.meanwhile = None
+        await meanwhile()
+        return await super().put(key, body, condition)
+
+    async def put_part(self, key: str, upload: str, number: int, body: Body) -> Part:
+        if self.part_fails:
+            raise StorageUnavailable("memory", key, "it fails")
+        return await super().put_part(key, upload, number, body)
+
+
+async def test_an_upload_that_another_goes_on_with_is_not_aborted() -> None:
+    """He read the record of the one whose answer was lost, and sends his parts where it says."""
+    objects = LosesAnAnswer(FakeClock())
+    first = object_store_driver(objects, FakeClock(1))
+    second = object_store_driver(objects, FakeClock(2))
+    theirs = some_bytes(2 * PART + 10)
+
+    async def go_on() -> None:
+        assert await second.append(DATA, 0, chunks(theirs)) == len(theirs)
+
+    await first.begin(DATA)
+    objects.meanwhile = go_on
+    with pytest.raises(InvalidOffset) as refused:
+        await first.append(DATA, 0, chunks(bytes(2 * PART)))
+    assert refused.value.size == len(theirs)
+    await first.finish(DATA)
+    assert await first.get(DATA) == theirs
+    assert objects.uploads == {}
+
+
+async def test_a_tail_that_another_goes_on_from_is_kept() -> None:
+    """Of that one nothing came but the number of a part: the record still names the tail."""
+    objects = LosesAnAnswer(FakeClock())
+    first = object_store_driver(objects, FakeClock(1))
+    second = object_store_driver(objects, FakeClock(2))
+
+    async def break_off() -> None:
+        objects.part_fails = True
+        with pytest.raises(StorageUnavailable):
+            await second.append(DATA, 4, chunks(bytes(PART)))
+        objects.part_fails = False
+
+    await first.begin(DATA)
+    objects.meanwhile = break_off
+    with pytest.raises(InvalidOffset) as refused:
+        await first.append(DATA, 0, chunks(b"tail"))
+    assert refused.value.size == 4
+    assert await first.append(DATA, 4, chunks(b"more")) == 8
+    await first.finish(DATA)
+    assert await first.get(DATA) == b"tailmore"
