@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from layerstore.oci.errors import Unavailable
 from layerstore.web.files import INLINE_BYTES_MAX, HeldFiles, read_checked
 from layerstore.web.incoming import Receive
-from layerstore.web.message import PIECE_BYTES_MAX, FileBody, Response, StreamBody
+from layerstore.web.message import FileBody, Response, StreamBody
 from layerstore.web.silence import Silence
 
 HEADER_NAMES_KEPT: Final = 128
@@ -29,6 +29,9 @@ READER_RATE_MIN: Final = 1024
 
 LONG_STREAM_BYTES: Final = 1024 * 1024
 """An answer that has more of them may be held up by a slow reader with some MiB of it in memory."""
+
+CUT_BYTES: Final = 128 * 1024
+"""Pieces of a long answer that is in memory; the server holds some of them for a slow reader."""
 
 LONG_STREAMS_MAX: Final = 256
 """Long streams that are on their way at the same time."""
@@ -179,8 +182,8 @@ async def _body(
 
 async def _cut(whole: bytes) -> AsyncIterator[bytes]:
     """What is in memory already, in pieces that a client has to take one after the other."""
-    for at in range(0, len(whole), PIECE_BYTES_MAX):
-        yield whole[at : at + PIECE_BYTES_MAX]
+    for at in range(0, len(whole), CUT_BYTES):
+        yield whole[at : at + CUT_BYTES]
 
 
 def _headers(response: Response) -> list[tuple[bytes, bytes]]:
