@@ -198,6 +198,20 @@ async def test_a_store_that_refuses_says_why(
     assert len(client.asked) == 1
 
 
+async def test_who_is_not_known_is_not_told_that_nothing_is_there(
+    driver: ObjectStoreDriver, client: MeddlingClient
+) -> None:
+    """Some stores answer 404 to a wrong access key; 404 of another server is no answer at all."""
+    for answer in (refused(404, "XAdminUserNotFound"), Answer(404, {}, b"<html>gone</html>")):
+        client.before = sometimes(".*", -1, answer)
+        with pytest.raises(StorageUnavailable, match="the store answers"):
+            await driver.get("/file")
+        with pytest.raises(StorageUnavailable):
+            await driver.put("/file", b"content")
+        with pytest.raises(StorageUnavailable):
+            await driver.begin("/uploads/one/data")
+
+
 async def test_a_listing_that_is_old_is_believed_by_nobody(
     driver: ObjectStoreDriver, repository: Repository, client: MeddlingClient
 ) -> None:

@@ -172,6 +172,10 @@ def _reason(error: BaseException) -> str:
             return "the store does not answer in time"
         case aiohttp.ClientConnectorCertificateError():
             return "the store's certificate is not good"
+        case aiohttp.ClientConnectorDNSError():
+            return f"nobody knows the store's name {error.host}"
+        case aiohttp.ClientConnectorSSLError():
+            return f"there is no TLS at {error.host}:{error.port}"
         case aiohttp.ClientConnectorError():
-            return "the store cannot be reached"
+            return f"the store cannot be reached at {error.host}:{error.port}"
     return "the connection to the store broke"

@@ -14,6 +14,16 @@ from layerstore.storage.objects.store import ObjectInfo, Page, Part
 
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 
+_MEANINGS: Final = {
+    "AuthorizationHeaderMalformed": "region is not the bucket's",
+    "IllegalLocationConstraintException": "region is not the bucket's",
+    "InvalidAccessKeyId": "accesskey is not known there",
+    "PermanentRedirect": "region is not the bucket's",
+    "RequestTimeTooSkewed": "its clock and ours differ",
+    "SignatureDoesNotMatch": "secretkey is not right",
+    "XAdminUserNotFound": "accesskey is not known there",
+}
+
 
 class AnswerUnreadable(Exception):
     """The answer is not what S3 answers."""
@@ -53,6 +63,12 @@ def error_code(content: bytes) -> str:
     except AnswerUnreadable:
         return ""
     return answered.text("Code") if answered.kind == "Error" else ""
+
+
+def meaning(code: str) -> str:
+    """The code of an error, and what to look at in the configuration where that is known."""
+    hint = _MEANINGS.get(code)
+    return f"{code}: {hint}" if hint else code
 
 
 def page_of(content: bytes) -> Page:

@@ -35,6 +35,7 @@ from layerstore.storage.s3.answers import (
     deletion,
     error_code,
     latest_upload,
+    meaning,
     modified_of,
     page_of,
     parts_of,
@@ -59,6 +60,9 @@ JOINING_S: Final = 900.0
 """Seconds that the store may take to join parts, or to copy."""
 
 _UPLOAD_GONE: Final = "NoSuchUpload"
+_NOT_THERE: Final = frozenset({"NoSuchKey", "NoSuchVersion", "NotFound", _UPLOAD_GONE})
+"""What a store that answers 404 says of an object; other words are about us, or the bucket."""
+
 _PASSING: Final = frozenset(
     {
         "RequestTimeout",
@@ -178,7 +182,7 @@ class S3Bucket:
         if opened.status == 416:
             return False
         if opened.status == 404:
-            self._absent(key, error_code(content))
+            self._check_absent(key, content)
             raise KeyError(key)
         if opened.status == 200:
             raise StorageUnavailable(NAME, f"/{key}", "the store does not know spans")
@@ -386,15 +390,19 @@ class S3Bucket:
 
     def _refused(self, key: str, answer: Answer, code: str) -> Answer:
         if answer.status == 404 or code == _UPLOAD_GONE:
-            self._absent(key, code)
+            self._check_absent(key, answer.content)
             return answer._replace(status=404)
         if answer.status == 412:
             return answer
         raise self._failure(key, answer)
 
-    def _absent(self, key: str, code: str) -> None:
+    def _check_absent(self, key: str, content: bytes) -> None:
+        """Raises StorageUnavailable when a 404 is not about the object, or not from a store."""
+        code = error_code(content)
         if code == "NoSuchBucket":
             raise StorageUnavailable(NAME, f"/{key}", "there is no such bucket")
+        if content and code not in _NOT_THERE:
+            raise StorageUnavailable(NAME, f"/{key}", f"the store answers {meaning(code) or 404}")
 
     def _failure(self, key: str, answer: Answer) -> Exception:
         """What to raise for an answer that is no good."""
@@ -403,7 +411,7 @@ class S3Bucket:
             self._credentials.expired()
         if code in _FULL or answer.status == 507:
             return OutOfSpace(NAME, f"/{key}")
-        reason = f"the store answers {code or answer.status}"
+        reason = f"the store answers {meaning(code) or answer.status}"
         if code in _PASSING or answer.status in _PASSING_STATUSES:
             return Trouble(reason)
         return StorageUnavailable(NAME, f"/{key}", reason)

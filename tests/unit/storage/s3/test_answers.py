@@ -11,6 +11,7 @@ from layerstore.storage.s3.answers import (
     deletion,
     error_code,
     latest_upload,
+    meaning,
     modified_of,
     page_of,
     parts_of,
@@ -103,3 +104,9 @@ def test_parts_are_read_page_by_page() -> None:
     assert parts_of(page % (b"", b"<IsTruncated>false</IsTruncated>")) == ([], None)
     with pytest.raises(AnswerUnreadable):
         parts_of(page % (part.replace(b"7", b"x"), b""))
+
+
+def test_an_error_says_which_parameter_to_look_at() -> None:
+    assert meaning("SignatureDoesNotMatch") == "SignatureDoesNotMatch: secretkey is not right"
+    assert meaning("NoSuchKey") == "NoSuchKey"
+    assert meaning("") == ""
