@@ -61,7 +61,7 @@ class Keeper:
         self._listeners = [socket.socket(fileno=number) for number in orders.listeners]
         self._page = Page.create(Path(orders.page), slots_for(orders.workers))
         self._workers = Workers(orders, self._page, self._clock)
-        self._signs = orders.signs
+        self._signs = orders.plan.signs
         self._files_due = self._next_look_at_files()
         self._renewal: subprocess.Popen[bytes] | None = None
         self._offered: Orders | None = None
@@ -69,7 +69,7 @@ class Keeper:
 
     def run(self) -> int:
         """Serve until a signal says otherwise; the exit status."""
-        log_program(self._orders.log)
+        log_program(self._orders.plan.log)
         for warning in self._orders.warnings:
             _log.warning("%s", warning)
         try:
@@ -84,7 +84,7 @@ class Keeper:
     def _watch(self) -> bool:
         from layerstore.cli.wellbeing import watch  # the application and the event loop with it
 
-        return watch(Path(self._orders.configuration), self._page)
+        return watch(Path(self._orders.plan.configuration), self._page)
 
     def _serve(self) -> bool:
         """Until the end is asked for; False when no worker comes to work."""
@@ -162,9 +162,9 @@ class Keeper:
         if self._workers.orders is not offered:
             _log.error("the configuration stays as it was: no worker started with the new one")
             return
-        self._in_force, self._signs = self._last, offered.signs
+        self._in_force, self._signs = self._last, offered.plan.signs
         self._files_due = self._next_look_at_files()
-        log_program(offered.log)
+        log_program(offered.plan.log)
         _log.info("the configuration was read anew, and all workers follow it")
 
     def _drain(self) -> bool:

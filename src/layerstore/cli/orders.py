@@ -22,27 +22,37 @@ class Source(NamedTuple):
     options: dict[str, str]
 
 
+class Plan(NamedTuple):
+    """What one configuration comes to; another one has another plan.
+
+    `configuration` is a file in the private folder; `assignment` is the text that each worker is
+    told, and a drain takes it at most `drain_s` seconds; `signs` are those of the files whose
+    change asks for a renewal.
+    """
+
+    configuration: str
+    assignment: str
+    drain_s: float
+    log: LogSettings
+    signs: Signs
+
+
 class Orders(NamedTuple):
     """How to keep a server.
 
-    `configuration` and `page` are files in the private folder; `listeners` are descriptors, which
-    workers inherit with their numbers; `assignment` is the text that each worker is told, and a
-    drain takes it at most `drain_s` seconds. `fields` stand in each log line; `signs` are those of
-    the files whose change asks for a renewal; `is_watched` says that there is a health check or a
-    debug address; `told` is printed once the server serves, and `warnings` are logged before.
+    `page` is a file to be made in the private folder; `listeners` are descriptors, which workers
+    inherit with their numbers. `fields` stand in each log line; `is_watched` says that there is a
+    health check or a debug address; `told` is printed once the server serves, and `warnings` are
+    logged before.
     """
 
     source: Source
     workers: int
-    configuration: str
     page: str
     listeners: tuple[int, ...]
-    assignment: str
-    drain_s: float
-    log: LogSettings
     fields: dict[str, str]
-    signs: Signs
     is_watched: bool
+    plan: Plan
     told: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -60,11 +70,12 @@ def encoded(orders: Orders) -> bytes:
 def read_orders(file: Path) -> Orders:
     """What `encoded` made. Raises OSError."""
     orders = Orders(*json.loads(file.read_bytes()))
+    plan = Plan(*orders.plan)
+    signs = {path: (at, size, when) for path, (at, size, when) in plan.signs.items()}
     return orders._replace(
         source=Source(*orders.source),
         listeners=tuple(orders.listeners),
-        log=LogSettings(*orders.log),
-        signs={path: (at, size, when) for path, (at, size, when) in orders.signs.items()},
+        plan=plan._replace(log=LogSettings(*plan.log), signs=signs),
         told=tuple(orders.told),
         warnings=tuple(orders.warnings),
     )

@@ -7,16 +7,16 @@ writes into the parent's private folder.
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from layerstore import __version__
 from layerstore.cli.assignment import Assignment, Tls, encoded
-from layerstore.cli.certificates import certificates
-from layerstore.cli.orders import Orders, Source
+from layerstore.cli.certificates import Certificates, certificates
+from layerstore.cli.orders import Plan, Source
 from layerstore.cli.private import write_private
-from layerstore.cli.signs import signs_of
+from layerstore.cli.signs import Signs, signs_of
 from layerstore.config import Config
 from layerstore.config.loading import Loaded, load
 from layerstore.telemetry.logs import LogSettings
@@ -69,26 +69,30 @@ def assignment(
     )
 
 
-def planned(
-    before: Orders,
-    config: Config,
-    folder: Path,
-    number: int,
-) -> Orders:
-    """The same orders for another configuration, which is settled; its files have this number.
+class Checked(NamedTuple):
+    """A configuration, settled, with what its certificate files held and by what they are known."""
 
-    Raises ConfigError when its certificates are not good.
-    """
+    config: Config
+    certified: Certificates | None
+    signs: Signs
+
+
+def checked(config: Config) -> Checked:
+    """Read the files once, before anybody can connect. Raises ConfigError when one is not good."""
     signs = signs_of(files_followed(config))
-    certified = certificates(config.http.tls)
-    written = folder / f"configuration-{number}"
-    log = log_settings(config, before.fields)
-    tls = certified.copied(folder / f"tls-{number}") if certified else None
-    told = assignment(config, written, Path(before.page), before.listeners, log, tls)
-    return before._replace(
-        configuration=str(written),
-        assignment=encoded(told),
-        drain_s=told.drain_s,
-        log=log,
-        signs=signs,
-    )
+    return Checked(config, certificates(config.http.tls), signs)
+
+
+def planned(
+    checked: Checked,
+    written: Path,
+    page: Path,
+    listeners: Sequence[int],
+    fields: Mapping[str, str],
+) -> Plan:
+    """What the configuration comes to; it is put into the new file `written`."""
+    config, certified, signs = checked
+    log = log_settings(config, fields)
+    tls = certified.copied(written.with_name(f"tls-of-{written.name}")) if certified else None
+    told = assignment(config, written, page, listeners, log, tls)
+    return Plan(str(written), encoded(told), told.drain_s, log, signs)

@@ -13,7 +13,7 @@ from msgspec import structs
 from layerstore.app.stores import worker_count
 from layerstore.cli.keeper import RENEWAL_REFUSED
 from layerstore.cli.orders import Orders, encoded, orders_file, read_orders
-from layerstore.cli.plan import load_from, planned
+from layerstore.cli.plan import checked, load_from, planned
 from layerstore.cli.private import write_private
 from layerstore.config import Config, ConfigError
 from layerstore.telemetry.logs import log_program
@@ -25,21 +25,22 @@ def main() -> None:
     """In the folder of the first argument, from orders of one number to those of another one."""
     folder, in_force, new = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     before = read_orders(orders_file(folder, in_force))
-    log_program(before.log)
+    log_program(before.plan.log)
     try:
         loaded = load_from(before.source)
-        config = settled_again(loaded.config, _config_of(before))
-        renewed = planned(before, config, folder, new)
+        renewed = checked(settled_again(loaded.config, _config_of(before)))
+        written, page = folder / f"configuration-{new}", Path(before.page)
+        plan = planned(renewed, written, page, before.listeners, before.fields)
     except ConfigError as error:
         _log.error("the configuration stays as it was: %s", error)
         sys.exit(RENEWAL_REFUSED)
     for warning in loaded.warnings:
         _log.warning("%s", warning)
-    write_private(orders_file(folder, new), encoded(renewed))
+    write_private(orders_file(folder, new), encoded(before._replace(plan=plan)))
 
 
 def _config_of(orders: Orders) -> Config:
-    return msgspec.json.decode(Path(orders.configuration).read_bytes(), type=Config)
+    return msgspec.json.decode(Path(orders.plan.configuration).read_bytes(), type=Config)
 
 
 def settled_again(config: Config, before: Config) -> Config:

@@ -18,15 +18,13 @@ from layerstore import __version__
 from layerstore.app.settling import settle
 from layerstore.app.stores import storage_folder, worker_count
 from layerstore.app.watching import health_checks
-from layerstore.cli.certificates import certificates
 from layerstore.cli.opened import EXIT_REFUSED, EXIT_USAGE, fail
 from layerstore.cli.orders import Orders, Source, encoded, orders_file
-from layerstore.cli.plan import load_from, log_settings, planned
+from layerstore.cli.plan import Checked, checked, load_from, planned
 from layerstore.cli.private import private_folder, write_private
 from layerstore.cli.signals import hold_back
 from layerstore.clock import SystemClock
 from layerstore.config import Config, ConfigError
-from layerstore.config.loading import Loaded
 from layerstore.web.sockets import AddressInvalid, AddressUnusable, close_all, listen, url
 
 
@@ -48,18 +46,18 @@ def serve(
     try:
         loaded = load_from(source)
         settled = settle(loaded.config, clock)
-        certificates(settled.http.tls)
+        certified = checked(settled)
         is_watched = bool(health_checks(settled, clock)) or bool(settled.http.debug.addr)
+        hold_back()
         listeners = listen(settled.http.addr, settled.http.net)
     except (ConfigError, AddressInvalid) as error:
         fail(str(error), EXIT_USAGE)
     except AddressUnusable as error:
         fail(str(error), EXIT_REFUSED)
     _raise_descriptor_limit()
-    hold_back()
     try:
         with private_folder() as folder:
-            orders = _orders(source, loaded, settled, folder, listeners, is_watched)
+            orders = _orders(source, loaded.warnings, certified, folder, listeners, is_watched)
             write_private(orders_file(folder, 1), encoded(orders))
             _become_keeper(folder, listeners)
     finally:
@@ -68,30 +66,27 @@ def serve(
 
 def _orders(
     source: Source,
-    loaded: Loaded,
-    settled: Config,
+    warnings: Sequence[str],
+    checked: Checked,
     folder: Path,
     listeners: Sequence[socket.socket],
     is_watched: bool,
 ) -> Orders:
     """What is kept of all that, with files in the private folder."""
-    fields = {"instance.id": SystemClock().new_id()}
-    unplanned = Orders(
+    settled = checked.config
+    fields, page = {"instance.id": SystemClock().new_id()}, folder / "page"
+    descriptors = tuple(listener.fileno() for listener in listeners)
+    return Orders(
         source=source,
         workers=worker_count(settled),
-        configuration="",
-        page=str(folder / "page"),
-        listeners=tuple(listener.fileno() for listener in listeners),
-        assignment="",
-        drain_s=0,
-        log=log_settings(settled, fields),
+        page=str(page),
+        listeners=descriptors,
         fields=fields,
-        signs={},
         is_watched=is_watched,
+        plan=planned(checked, folder / "configuration-1", page, descriptors, fields),
         told=_announcement(settled, listeners),
-        warnings=tuple(loaded.warnings),
+        warnings=tuple(warnings),
     )
-    return planned(unplanned, settled, folder, 1)
 
 
 def _become_keeper(folder: Path, listeners: Sequence[socket.socket]) -> NoReturn:

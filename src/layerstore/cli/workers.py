@@ -260,7 +260,7 @@ class Workers:
     def _send_away(self, worker: Worker) -> None:
         """Ask a worker to end; it has some time for that."""
         worker.stage = Stage.GOING
-        worker.deadline = self._clock.monotonic() + self._orders.drain_s + KILL_AFTER_S
+        worker.deadline = self._clock.monotonic() + self._orders.plan.drain_s + KILL_AFTER_S
         worker.send(signal.SIGTERM)
 
     def _cut(self, worker: Worker) -> None:
@@ -290,7 +290,7 @@ def slots_for(count: int) -> int:
 
 def _started(orders: Orders, slot: int, control: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  # the program is ours
-        [sys.executable, "-P", "-m", _PROGRAM, orders.assignment, str(slot), str(control)],
+        [sys.executable, "-P", "-m", _PROGRAM, orders.plan.assignment, str(slot), str(control)],
         stdin=subprocess.DEVNULL,
         env={"MALLOC_ARENA_MAX": _MALLOC_ARENAS, **os.environ},
         pass_fds=(control, *orders.listeners),

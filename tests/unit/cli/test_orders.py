@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from layerstore.cli.orders import Orders, Source, encoded, orders_file, read_orders
+from layerstore.cli.orders import Orders, Plan, Source, encoded, orders_file, read_orders
 from layerstore.cli.signs import signs_of
 from layerstore.telemetry.logs import LogSettings
 
@@ -33,15 +33,17 @@ def test_orders_are_the_same_when_they_are_read(tmp_path: Path) -> None:
     orders = Orders(
         source=Source("config.yml", {"REGISTRY_HTTP_ADDR": ":5000"}),
         workers=2,
-        configuration=str(tmp_path / "configuration-3"),
         page=str(tmp_path / "page"),
         listeners=(3, 4),
-        assignment='{"a": 1}',
-        drain_s=1.5,
-        log=LogSettings("debug", "json", {"service": "registry"}, access=False),
         fields={"instance.id": "1"},
-        signs=signs_of([str(tmp_path / "key"), str(tmp_path / "missing")]),
         is_watched=True,
+        plan=Plan(
+            configuration=str(tmp_path / "configuration-3"),
+            assignment='{"a": 1}',
+            drain_s=1.5,
+            log=LogSettings("debug", "json", {"service": "registry"}, access=False),
+            signs=signs_of([str(tmp_path / "key"), str(tmp_path / "missing")]),
+        ),
         told=("It listens.",),
         warnings=("So it is.", "And so."),
     )

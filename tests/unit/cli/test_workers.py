@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from layerstore.cli import workers as kept
-from layerstore.cli.orders import Orders, Source
+from layerstore.cli.orders import Orders, Plan, Source
 from layerstore.cli.workers import KILL_AFTER_S, PAUSE_FIRST_S, Workers, slots_for
 from layerstore.telemetry.logs import LogSettings
 from layerstore.telemetry.page import Page
@@ -25,15 +25,11 @@ def orders(told: str) -> Orders:
     return Orders(
         source=Source(None, {}),
         workers=COUNT,
-        configuration="",
         page="",
         listeners=(),
-        assignment=told,
-        drain_s=DRAIN_S,
-        log=LogSettings(),
         fields={},
-        signs={},
         is_watched=False,
+        plan=Plan("", told, DRAIN_S, LogSettings(), {}),
     )
 
 
