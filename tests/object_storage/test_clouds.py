@@ -203,6 +203,18 @@ async def test_two_put_one_file_in_parts_at_once(driver: ObjectStoreDriver) -> N
     assert await whole(driver, "/blobs/data") == content
 
 
+async def test_nothing_is_put_where_there_is_no_bucket(
+    driver: ObjectStoreDriver, client: MeddlingClient
+) -> None:
+    """Whoever answers 404 to what makes an object is not asked for ever."""
+    client.before = sometimes("Insert|PutBlob", -1, Answer(404, {}, b""))
+    async with asyncio.timeout(10):
+        with pytest.raises(StorageUnavailable, match="the store answers 404"):
+            await driver.put("/file", b"content")
+        with pytest.raises(StorageUnavailable, match="the store answers 404"):
+            await driver.begin(DATA)
+
+
 async def test_many_writers_on_a_store_that_loses_answers(
     driver: ObjectStoreDriver, client: MeddlingClient
 ) -> None:

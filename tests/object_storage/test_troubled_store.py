@@ -198,6 +198,18 @@ async def test_a_store_that_refuses_says_why(
     assert len(client.asked) == 1
 
 
+async def test_nothing_is_put_where_there_is_no_bucket(
+    driver: ObjectStoreDriver, client: MeddlingClient
+) -> None:
+    """Whoever answers 404 to what makes an object is not asked for ever."""
+    client.before = sometimes("PutObject", -1, Answer(404, {}, b""))
+    async with asyncio.timeout(10):
+        with pytest.raises(StorageUnavailable, match="the store answers 404"):
+            await driver.put("/file", b"content")
+        with pytest.raises(StorageUnavailable, match="the store answers 404"):
+            await driver.begin("/uploads/one/data")
+
+
 async def test_who_is_not_known_is_not_told_that_nothing_is_there(
     driver: ObjectStoreDriver, client: MeddlingClient
 ) -> None:

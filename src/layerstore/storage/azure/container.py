@@ -149,6 +149,8 @@ class AzureContainer:
             **_only_if(condition),
         }
         answer = await self._replace(key, headers=headers, body=body)
+        if answer.status == 404 and condition in (None, ABSENT):
+            raise self._failure(key, answer, _code(answer))
         if not _is_good(answer):
             raise ConditionFailed
         return answer.headers.get("ETag", "")

@@ -138,6 +138,8 @@ class GcsBucket:
         answer = await self._ask(
             "POST", key, self._address.upload(key, query), headers=_BINARY, body=body
         )
+        if answer.status == 404 and condition in (None, ABSENT):
+            raise self._failure(key, answer)
         if answer.status in _NOT_THERE:
             raise ConditionFailed
         return self._read(key, described, answer).generation

@@ -207,6 +207,8 @@ class S3Bucket:
         elif condition is not None:
             headers = {**headers, "if-match": condition}
         answer = await self._ask("PUT", key, headers=headers, body=body)
+        if answer.status == 404 and condition in (None, ABSENT):
+            raise StorageUnavailable(NAME, f"/{key}", "the store answers 404")
         if answer.status in (404, 412):
             raise ConditionFailed
         return answer.headers.get("ETag", "")
