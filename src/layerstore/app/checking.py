@@ -22,7 +22,7 @@ def open_check(
     folder = storage_folder(config)
     return Check(
         driver,
-        locks_for(folder if folder and is_ours(folder) else None, driver, clock),
+        locks_for(config, driver, clock, folder if folder and is_ours(folder) else None),
         clock,
         rules_of(config),
         wishes,

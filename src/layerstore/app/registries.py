@@ -5,18 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from layerstore.app.notaries import open_notary
-from layerstore.app.stores import open_driver, storage_folder
+from layerstore.app.stores import object_store, open_driver, storage_folder
 from layerstore.clock import Clock
 from layerstore.config import Config
-from layerstore.registry.claimed import StoreLocks
 from layerstore.registry.local import LocalRegistry
 from layerstore.registry.locks import FileLocks, Locks, ProcessLocks
 from layerstore.registry.manifests import UNTAGS_AT_ONCE
 from layerstore.registry.notary import Notary
 from layerstore.registry.references import ManifestRules, pattern_of
 from layerstore.storage.driver import StorageDriver
-from layerstore.storage.metered import MeteredDriver
-from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.storage.ours import OWN_FOLDER, own_folder
 
 
@@ -38,7 +35,7 @@ def join_registry(
     folder = storage_folder(config)
     return LocalRegistry(
         driver,
-        locks_for(folder, driver, clock),
+        locks_for(config, driver, clock, folder),
         clock,
         rules_of(config),
         notary=notary,
@@ -47,12 +44,16 @@ def join_registry(
     )
 
 
-def locks_for(folder: Path | None, driver: StorageDriver, clock: Clock) -> Locks:
+def locks_for(config: Config, driver: StorageDriver, clock: Clock, folder: Path | None) -> Locks:
     """What keeps changes of one thing apart: files in the folder, the store, or this process."""
     if folder is not None:
         return FileLocks(locks_folder(folder), clock)
-    inner = driver.inner if isinstance(driver, MeteredDriver) else driver
-    return StoreLocks(inner.claims) if isinstance(inner, ObjectStoreDriver) else ProcessLocks()
+    store = object_store(config, driver)
+    if store is None:
+        return ProcessLocks()
+    from layerstore.app.clouds import store_locks  # which is loaded then
+
+    return store_locks(store)
 
 
 def locks_folder(folder: Path) -> Path:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from layerstore.api.admission import PageGate
 from layerstore.api.dispatch import Api
@@ -12,14 +12,13 @@ from layerstore.api.options import ApiOptions
 from layerstore.app.entrance import open_entrance
 from layerstore.app.notaries import open_downgrade, open_notary
 from layerstore.app.registries import join_registry, locks_folder
-from layerstore.app.stores import choose_driver, storage_folder, worn
+from layerstore.app.stores import choose_driver, object_store, storage_folder, worn
 from layerstore.clock import Clock
 from layerstore.config import Config
 from layerstore.oci.errors import RegistryError
 from layerstore.registry.local import LocalRegistry
 from layerstore.storage.driver import StorageDriver, StorageError
 from layerstore.storage.filesystem import FilesystemDriver
-from layerstore.storage.objects.driver import ObjectStoreDriver
 from layerstore.telemetry.metrics import Metrics
 from layerstore.telemetry.page import Page
 from layerstore.upkeep.duties import Duty, Upkeep
@@ -28,6 +27,9 @@ from layerstore.upkeep.post import Post
 from layerstore.upkeep.purge import purge_old_uploads
 from layerstore.web.asgi import Limits
 from layerstore.web.message import Request, Response
+
+if TYPE_CHECKING:
+    from layerstore.storage.objects.driver import ObjectStoreDriver
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class App:
     api: Api
     driver: StorageDriver
     upkeep: Upkeep
-    store: ObjectStoreDriver | None = None
+    store: "ObjectStoreDriver | None" = None
 
     async def handle(self, request: Request) -> Response:
         """The answer to a request; never raises."""
@@ -96,7 +98,7 @@ def build(config: Config, page: Page, clock: Clock, shared: Path | None = None) 
         downgrade=open_downgrade(config, notary),
         passes=entrance.passes,
     )
-    store = inner if isinstance(inner, ObjectStoreDriver) else None
+    store = object_store(config, inner)
     return App(api, driver, _upkeep(config, inner, registry, clock, shared), store)
 
 
