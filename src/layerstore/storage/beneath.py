@@ -161,10 +161,12 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         make_root(root)
+        self._path = root
         self._root = Descriptor(os.open(root, _FOLDER))
+        self._opened = os.fstat(self._root.number)
         self._resolves = self._can_resolve(_BENEATH)
         self.is_local = _is_local(self._root.number)
-        self.device = os.fstat(self._root.number).st_dev
+        self.device = self._opened.st_dev
         self._tells_cached = (
             self._resolves and self.is_local and self._can_resolve(_BENEATH | _RESOLVE_CACHED)
         )
@@ -220,12 +222,27 @@ class Tree:
         with here as fd:
             return Descriptor(os.open(name, flags | os.O_NOFOLLOW, dir_fd=fd))
 
+    def _check_root(self) -> None:
+        try:
+            is_same = os.path.samestat(self._path.stat(), self._opened)
+        except PermissionError:
+            return
+        except FileNotFoundError:
+            is_same = False
+        if not is_same:
+            raise OSError(errno.ESTALE, "the storage folder was moved, or a disk mounted over it")
+
     def folder(self, path: str) -> Descriptor:
         """An open folder, to work in by bare names and to be synced."""
         return self.open(path, _FOLDER)
 
     def made_folder(self, path: str, mode: int = FOLDER_MODE) -> Descriptor:
-        """The same, made with its parents if it is missing. FileNotFoundError: one vanished."""
+        """The same, made with its parents if it is missing. FileNotFoundError: one vanished.
+
+        ESTALE when the root's name leads to another folder by now, or to none: what is put here
+        would be out of sight for whoever opens it next.
+        """
+        self._check_root()
         missing: list[str] = []
         while True:
             try:

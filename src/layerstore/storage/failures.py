@@ -5,7 +5,6 @@ an operator has to look at, or that passes by itself, cannot be used now.
 """
 
 import errno
-import os
 from typing import Final
 
 from layerstore.storage.driver import OutOfSpace, StorageError, StorageUnavailable
@@ -18,5 +17,5 @@ def failure(driver: str, path: str, error: OSError) -> StorageError:
     """OutOfSpace or StorageUnavailable, with the reason in the system's words."""
     if error.errno in FULL:
         return OutOfSpace(driver, path)
-    reason = os.strerror(error.errno) if error.errno else "input or output failed"
+    reason = error.strerror or "input or output failed"
     return StorageUnavailable(driver, path, reason.lower())

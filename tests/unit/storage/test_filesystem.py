@@ -156,6 +156,24 @@ async def test_a_full_disk_is_out_of_space(tmp_path: Path) -> None:
         subprocess.run(["umount", str(small)], check=True)
 
 
+@pytest.mark.parametrize("is_another_there", [False, True], ids=["moved", "another-in-its-place"])
+async def test_nothing_new_is_put_where_nobody_would_find_it_again(
+    driver: FilesystemDriver, root: Path, is_another_there: bool
+) -> None:
+    await driver.put("/folder/file", b"before")
+    root.rename(root.with_name("elsewhere"))
+    if is_another_there:
+        root.mkdir()
+    for attempt in (driver.put("/folder/other", b"new"), driver.begin("/upload")):
+        with pytest.raises(StorageUnavailable, match="moved, or a disk mounted over it"):
+            await attempt
+    assert await driver.get("/folder/file") == b"before"
+    if is_another_there:
+        root.rmdir()
+    root.with_name("elsewhere").rename(root)
+    await driver.put("/folder/other", b"new")
+
+
 @pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.EACCES], ids=errno.errorcode.get)
 @pytest.mark.parametrize("action", ["get", "read", "stat", "pending", "names", "walk"])
 async def test_a_read_that_fails_is_unavailable_and_never_absent(
