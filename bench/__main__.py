@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ Named = TypeVar("Named")
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))
     scenarios = _chosen(options.scenario, {each.name: each for each in ALL_SCENARIOS})
     growers = _chosen(options.course, {each.name: each for each in GROWERS})
     if scenarios or growers:
