@@ -30,7 +30,7 @@ IMAGES_MAX = 500
 CLIENTS = 3
 LAYER_BYTES = 12 * 1024 * 1024
 REST_MIN_S, REST_MAX_S = 0.5, 4.0
-"""Seconds between two kills: what the dead held is free after six, clients try for some ten."""
+"""Seconds between two kills: what the dead held is free after eight, clients try for some ten."""
 
 SEED = 6
 

@@ -37,9 +37,14 @@ class StoreLocks:
                 for name in names:
                     await held.enter_async_context(self._claims.hold(name))
                 yield
-        except (Claimed, HeldTooLong):
+        except Claimed:
             raise Unavailable(
                 message="another change of the same thing is under way",
+                retry_after=RETRY_AFTER_SECONDS,
+            ) from None
+        except HeldTooLong:
+            raise Unavailable(
+                message="the storage is too slow for this change now",
                 retry_after=RETRY_AFTER_SECONDS,
             ) from None
 

@@ -26,15 +26,17 @@ HOLD_S: Final = 45.0
 """Seconds that a claim may be held; what takes longer is broken off."""
 
 RENEW_S: Final = 1.0
-"""Seconds between two times that a holder writes his claim."""
+"""Seconds from one time that a holder writes his claim to the next; a slow store takes longer."""
 
-LOST_S: Final = 3.0
-"""Seconds without having written it after which he breaks off."""
+RENEW_PAUSE_S: Final = 0.2
 
-ABANDONED_S: Final = 6.0
+LOST_S: Final = 6.0
+"""Seconds since he began to write it last after which he breaks off."""
+
+ABANDONED_S: Final = 8.0
 """Seconds after which a claim that was not written is taken over; clocks may tell one less."""
 
-WAIT_S: Final = 10.0
+WAIT_S: Final = 12.0
 """Seconds that somebody waits for a claim."""
 
 FIRST_PAUSE_S: Final = 0.02
@@ -57,12 +59,20 @@ class HeldTooLong(Exception):
 
 @dataclass(slots=True)
 class _Held:
-    """A claim of ours: what it says, and the etag under which the store has it."""
+    """A claim of ours: what it says, the etag under which the store has it, and since when.
+
+    That is the moment at which we began to write it: it may be as old as that.
+    """
 
     key: str
     content: bytes
     etag: str
-    is_lost: bool = False
+    since: float
+    is_taken: bool = False
+
+    @property
+    def is_lost(self) -> bool:
+        return self.is_taken or _now() >= self.since + LOST_S
 
 
 class Claims:
@@ -87,16 +97,17 @@ class Claims:
         try:
             async with asyncio.timeout(HOLD_S) as limit, self._renewed(held, limit):
                 yield
+            if held.is_lost:  # this process was stopped, and nobody knows what another one did
+                raise HeldTooLong
         except TimeoutError as error:
             raise HeldTooLong from error
         finally:
-            if not held.is_lost:
-                await self._let_go(held.key)
+            await self._let_go(held)
 
     async def _take(self, key: str) -> _Held:
         mine, pause = self._clock.new_id().encode(), FIRST_PAUSE_S
         until = _now() + WAIT_S
-        while (held := await self._taken(key, mine)) is None:
+        while (held := await self._taken(key, mine)) is None or held.is_lost:
             if _now() >= until:
                 raise Claimed
             await asyncio.sleep(pause * (0.5 + self._clock.jitter()))
@@ -106,22 +117,26 @@ class Claims:
 
     async def _taken(self, key: str, mine: bytes) -> _Held | None:
         try:
-            return _Held(key, mine, await self._objects.put(key, mine, ABSENT))
+            return await self._put(key, mine, ABSENT)
         except ConditionFailed:
             return await self._taken_over(key, mine)
 
     async def _taken_over(self, key: str, mine: bytes) -> _Held | None:
+        """What is abandoned, or is ours and only an answer was lost, and nobody knows when."""
         found = await self._objects.get(key)
         if found is None:
             return None
-        if found.content == mine:
-            return _Held(key, mine, found.etag)  # an answer was lost: the second try met the first
-        if not self._is_abandoned(key, found):
+        is_ours = found.content.startswith(mine)
+        if not is_ours and not self._is_abandoned(key, found):
             return None
         try:
-            return _Held(key, mine, await self._objects.put(key, mine, found.etag))
+            return await self._put(key, found.content + b"+" if is_ours else mine, found.etag)
         except ConditionFailed:
             return None
+
+    async def _put(self, key: str, content: bytes, condition: str) -> _Held:
+        began = _now()
+        return _Held(key, content, await self._objects.put(key, content, condition), began)
 
     def _is_abandoned(self, key: str, found: Content) -> bool:
         if found.age_s >= ABANDONED_S:
@@ -146,43 +161,42 @@ class Claims:
             await asyncio.wait([renewing])
 
     async def _renew(self, held: _Held, limit: asyncio.Timeout) -> None:
-        lost_at = _now() + LOST_S
         while not held.is_lost:
-            await asyncio.sleep(RENEW_S)
-            began = _now()
-            if await self._written_again(held, lost_at):
-                lost_at = began + LOST_S
-            held.is_lost = held.is_lost or _now() >= lost_at
+            await asyncio.sleep(max(RENEW_PAUSE_S, held.since + RENEW_S - _now()))
+            await self._write_again(held)
         _log.warning("a claim was lost, and what was done under it is broken off")
         limit.reschedule(_now())
 
-    async def _written_again(self, held: _Held, lost_at: float) -> bool:
-        content = held.content + b"+"
+    async def _write_again(self, held: _Held) -> None:
+        """Each time it says something else, so that its etag is another."""
+        began, content = _now(), held.content + b"+"
         try:
-            async with asyncio.timeout_at(lost_at):
-                held.etag = await self._objects.put(held.key, content, held.etag)
+            async with asyncio.timeout_at(held.since + LOST_S):
+                etag = await self._objects.put(held.key, content, held.etag)
         except ConditionFailed:
-            return await self._is_still_ours(held, content)
+            await self._look_again(held, content, began)
         except (TimeoutError, StorageError):
-            return False
-        held.content = content
-        return True
+            return
+        else:
+            held.content, held.etag, held.since = content, etag, began
 
-    async def _is_still_ours(self, held: _Held, content: bytes) -> bool:
-        """Whether only an answer was lost; else somebody has taken the claim over."""
+    async def _look_again(self, held: _Held, content: bytes, began: float) -> None:
+        """Only an answer was lost, or somebody has taken the claim over."""
         try:
             found = await self._objects.get(held.key)
         except StorageError:
-            return False
-        held.is_lost = found is None or found.content not in (held.content, content)
-        if found is not None and not held.is_lost:
-            held.content, held.etag = found.content, found.etag
-        return not held.is_lost
+            return
+        if found is not None and found.content == content:
+            held.content, held.etag, held.since = content, found.etag, began
+        else:
+            held.is_taken = found is None or found.content != held.content
 
-    async def _let_go(self, key: str) -> None:
-        """What was done is done: a claim that stays is only somebody's wait."""
+    async def _let_go(self, held: _Held) -> None:
+        """A claim that may be another one's by now stays: that is only somebody's wait."""
+        if held.is_lost:
+            return
         try:
-            await self._objects.delete(key)
+            await self._objects.delete(held.key)
         except StorageError as error:
             _log.warning("a claim stays behind: %s", error)
 

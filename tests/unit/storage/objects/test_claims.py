@@ -65,7 +65,15 @@ def test_different_names_do_not_wait_for_each_other(
 @pytest.fixture
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second takes five milliseconds."""
-    for name in ("RENEW_S", "LOST_S", "ABANDONED_S", "WAIT_S", "FIRST_PAUSE_S", "PAUSE_MAX_S"):
+    for name in (
+        "RENEW_S",
+        "RENEW_PAUSE_S",
+        "LOST_S",
+        "ABANDONED_S",
+        "WAIT_S",
+        "FIRST_PAUSE_S",
+        "PAUSE_MAX_S",
+    ):
         monkeypatch.setattr(claims, name, getattr(claims, name) / 200)
 
 
@@ -174,6 +182,63 @@ def test_what_is_done_while_the_store_takes_nothing_is_broken_off(clock: FakeClo
     asyncio.run(story())
 
 
+class Slow(MemoryObjects):
+    """Keeps at once what is put, and says so so many seconds later."""
+
+    seconds = 0.0
+
+    async def put(self, key: str, body: bytes | Body, condition: str | None = None) -> str:
+        etag = await super().put(key, body, condition)
+        await asyncio.sleep(self.seconds)
+        return etag
+
+
+@pytest.mark.usefixtures("haste")
+def test_a_slow_store_breaks_nothing_off(clock: FakeClock) -> None:
+    objects = Slow(clock)
+    objects.seconds = claims.LOST_S * 0.3
+
+    async def story() -> None:
+        async with Claims(objects, "", clock).hold("app:v1"):
+            seen = set(objects.contents.values())
+            while len(seen) < 6:
+                await asyncio.sleep(0.001)
+                seen |= set(objects.contents.values())
+
+    asyncio.run(story())
+    assert objects.contents == {}
+
+
+@pytest.mark.usefixtures("haste")
+def test_a_claim_whose_answer_came_too_late_is_not_believed(clock: FakeClock) -> None:
+    objects = Slow(clock)
+    objects.seconds = claims.LOST_S * 1.1
+
+    async def story() -> None:
+        with pytest.raises(Claimed):
+            await Claims(objects, "", clock).hold("app:v1").__aenter__()
+
+    asyncio.run(story())
+
+
+def test_a_holder_that_was_stopped_takes_no_other_ones_claim_away(
+    clock: FakeClock, objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def be_stopped() -> None:
+        (key,) = objects.contents
+        await objects.put(key, b"another one's")
+        now = asyncio.get_running_loop().time()
+        monkeypatch.setattr(claims, "_now", lambda: now + claims.LOST_S)
+
+    async def story() -> None:
+        async with Claims(objects, "", clock).hold("app:v1"):
+            await be_stopped()
+
+    with pytest.raises(HeldTooLong):
+        asyncio.run(story())
+    assert list(objects.contents.values()) == [b"another one's"]
+
+
 @pytest.mark.usefixtures("haste")
 def test_an_answer_lost_while_it_is_written_again_changes_nothing(clock: FakeClock) -> None:
     class Losing(MemoryObjects):
@@ -199,16 +264,23 @@ def test_an_answer_lost_while_it_is_written_again_changes_nothing(clock: FakeClo
 
 def test_a_lost_answer_is_no_stranger(clock: FakeClock) -> None:
     class Losing(MemoryObjects):
+        has_lost = False
+
         async def put(self, key: str, body: bytes | Body, condition: str | None = None) -> str:
-            await super().put(key, body, condition)
+            etag = await super().put(key, body, condition)
+            if self.has_lost:
+                return etag
+            self.has_lost = True
             raise ConditionFailed
 
+    objects = Losing(clock)
+
     async def story() -> None:
-        began = clock.monotonic()
-        async with Claims(Losing(clock), "", clock).hold("app:v1"):
-            assert clock.monotonic() == began
+        async with Claims(objects, "", clock).hold("app:v1"):
+            assert len(objects.contents) == 1
 
     asyncio.run(story())
+    assert objects.contents == {}
 
 
 def test_what_was_left_behind_long_ago_is_cleared(clock: FakeClock, objects: MemoryObjects) -> None:
