@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from itertools import count, takewhile
+from threading import Event
 
 from bench.contestants import Running
 from bench.load import pull, wrk
@@ -67,27 +68,31 @@ def _pushed_to(server: Running, _: Stock) -> tuple[float, ...]:
 
 def _for_long(server: Running, _: Stock) -> tuple[float, ...]:
     """After a minute, at the end, at most. The same images come again: the disk does not fill."""
+    is_over = Event()
     began = time.perf_counter()
+    samples = [(0.0, server.memory_mib())]
     with ThreadPoolExecutor(LONG_CLIENTS) as threads:
-        clients = [threads.submit(_come_and_go, server, number) for number in range(LONG_CLIENTS)]
-        samples = [(0.0, server.memory_mib())]
-        while wait(clients, LONG_SAMPLE_SECONDS).not_done:
-            samples.append((time.perf_counter() - began, server.memory_mib()))
-        for client in clients:
+        going = [threads.submit(_come_and_go, server, n, is_over) for n in range(LONG_CLIENTS)]
+        try:
+            while samples[-1][0] < MINUTES * 60 and not any(client.done() for client in going):
+                wait(going, LONG_SAMPLE_SECONDS, FIRST_COMPLETED)
+                samples.append((time.perf_counter() - began, server.memory_mib()))
+        finally:
+            is_over.set()
+        for client in going:
             client.result()
     early = [mib for at, mib in samples if at <= FIRST_SECONDS]
     return early[-1], samples[-1][1], max(mib for _, mib in samples)
 
 
-def _come_and_go(server: Running, number: int) -> None:
-    """Push images and pull what was pushed, until the time is over."""
+def _come_and_go(server: Running, number: int, is_over: Event) -> None:
+    """Push images and pull what was pushed, until it is over."""
     filling = os.urandom(LONG_LAYER_BYTES)
     images = [[Bulk.made(filling) for _ in range(LONG_LAYERS)] for _ in range(LONG_IMAGES)]
     config = Bulk.made(b"{}")
     repository = f"bench/long-{number}"
     pusher = Pusher(server, repository)
-    end = time.perf_counter() + MINUTES * 60
-    for turn in takewhile(lambda _: time.perf_counter() < end, count()):
+    for turn in takewhile(lambda _: not is_over.is_set(), count()):
         layers = images[turn % LONG_IMAGES]
         pusher.image(config, layers, f"v{turn % LONG_IMAGES}")
         for layer in layers:
