@@ -22,8 +22,8 @@ CONNECT_S: Final = 5.0
 SILENCE_S: Final = 30.0
 """Seconds for which a store may send nothing of what it streams."""
 
-ANSWER_S: Final = 60.0
-"""Seconds for a whole answer, unless the caller allows more."""
+ANSWER_S: Final = 12.0
+"""Seconds for a whole answer, unless the caller allows more; a call has room for a second try."""
 
 LEAST_RATE: Final = 128 * 1024
 """Bytes a second that a store has to take of a body."""
