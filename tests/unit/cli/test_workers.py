@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -13,7 +14,9 @@ from layerstore.cli.workers import KILL_AFTER_S, PAUSE_FIRST_S, Workers, slots_f
 from layerstore.telemetry.logs import LogSettings
 from layerstore.telemetry.page import Page
 from tests.fakes import FakeClock
-from tests.processes import family, wait_until
+from tests.processes import wait_until
+
+Numbers: TypeAlias = Callable[[], frozenset[int]]
 
 COUNT = 2
 DRAIN_S = 30.0
@@ -43,7 +46,7 @@ def make(
     clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], Workers]]:
     """Workers that pretend; whatever is left of them is killed at the end."""
-    monkeypatch.setattr(kept, "_PROGRAM", "tests.unit.cli.pretender")
+    monkeypatch.setattr(kept, "_PROGRAM", PRETENDER)
     monkeypatch.setenv("PYTHONPATH", str(TREE))
     made: list[Workers] = []
 
@@ -70,11 +73,22 @@ def until(workers: Workers, condition: Callable[[], bool]) -> None:
     wait_until(holds, "what the workers should come to")
 
 
-def numbers() -> set[int]:
-    return set(family(os.getpid())[1:])
+PRETENDER = "tests.unit.cli.pretender"
 
 
-def test_the_first_come_to_work(make: Callable[[str], Workers]) -> None:
+def children() -> frozenset[int]:
+    own = os.getpid()
+    return frozenset(map(int, Path(f"/proc/{own}/task/{own}/children").read_text().split()))
+
+
+@pytest.fixture
+def numbers() -> Numbers:
+    """The workers that are there; the process of the tests may have other children before them."""
+    others = children()
+    return lambda: children() - others
+
+
+def test_the_first_come_to_work(make: Callable[[str], Workers], numbers: Numbers) -> None:
     workers = make("works")
     assert workers.opened is None
     until(workers, lambda: workers.opened is not None)
@@ -91,7 +105,7 @@ def test_it_is_told_that_none_comes(make: Callable[[str], Workers]) -> None:
 
 
 def test_one_that_dies_is_replaced_at_once_and_later_the_next_time(
-    make: Callable[[str], Workers], clock: FakeClock
+    make: Callable[[str], Workers], clock: FakeClock, numbers: Numbers
 ) -> None:
     workers = make("works")
     until(workers, lambda: not list(workers.descriptors()))
@@ -108,7 +122,9 @@ def test_one_that_dies_is_replaced_at_once_and_later_the_next_time(
     until(workers, lambda: len(numbers()) == COUNT)
 
 
-def test_all_are_exchanged_for_such_as_work(make: Callable[[str], Workers]) -> None:
+def test_all_are_exchanged_for_such_as_work(
+    make: Callable[[str], Workers], numbers: Numbers
+) -> None:
     workers, other = make("works"), orders("works")
     until(workers, lambda: not list(workers.descriptors()))
     before = numbers()
@@ -119,7 +135,9 @@ def test_all_are_exchanged_for_such_as_work(make: Callable[[str], Workers]) -> N
     assert len(numbers()) == COUNT
 
 
-def test_those_who_work_stay_when_others_do_not(make: Callable[[str], Workers]) -> None:
+def test_those_who_work_stay_when_others_do_not(
+    make: Callable[[str], Workers], numbers: Numbers
+) -> None:
     workers = make("works")
     until(workers, lambda: not list(workers.descriptors()))
     before, standing = numbers(), workers.orders
