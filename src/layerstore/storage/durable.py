@@ -167,7 +167,10 @@ class _Naming:
             self.found(path, folder)
 
     def found(self, path: str, folder: int) -> None:
-        """The name is there, and nobody knows since when."""
+        """The name is there, and nobody knows since when. Not behind a `rename` to elsewhere.
+
+        The last name's folder brings along what came before its own last change only.
+        """
         try:
             identity = _identity_in(folder, last_name(path))
         except FileNotFoundError:

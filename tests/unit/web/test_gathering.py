@@ -8,6 +8,7 @@ import pytest
 from layerstore.oci.errors import BodyTooLarge, Unavailable
 from layerstore.web.gathering import LARGE_BODY_BYTES, Gathering
 from layerstore.web.message import BodyBroken
+from tests.unit.api.bodies import Pieces
 
 SMALL = bytes(LARGE_BODY_BYTES)
 LARGE = [SMALL, b"!"]
@@ -34,39 +35,27 @@ class Slow:
             raise BodyBroken
 
 
-class Ready:
-    """A body that is all there."""
-
-    def __init__(self, *pieces: bytes, length: int | None = None) -> None:
-        self._pieces = pieces
-        self.length = length
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
-            yield piece
-
-
 @pytest.mark.parametrize("breaks", [False, True])
 async def test_one_large_body_too_many_is_refused_until_another_has_ended(breaks: bool) -> None:
     gathering, slow = Gathering(1), Slow(LARGE, breaks=breaks)
     first = asyncio.ensure_future(gathering.whole(slow, LIMIT))
     await slow.held_up.wait()
     with pytest.raises(Unavailable) as refused:
-        await gathering.whole(Ready(*LARGE), LIMIT)
+        await gathering.whole(Pieces(*LARGE), LIMIT)
     assert refused.value.retry_after
-    assert await gathering.whole(Ready(SMALL), LIMIT) == SMALL
+    assert await gathering.whole(Pieces(SMALL), LIMIT) == SMALL
     slow.may_end.set()
     ended = (await asyncio.gather(first, return_exceptions=True))[0]
     assert isinstance(ended, BodyBroken) if breaks else ended == b"".join(LARGE)
-    assert await gathering.whole(Ready(*LARGE), LIMIT) == b"".join(LARGE)
+    assert await gathering.whole(Pieces(*LARGE), LIMIT) == b"".join(LARGE)
 
 
 async def test_what_is_too_large_leaves_its_place() -> None:
     gathering = Gathering(1)
-    for body in (Ready(*[SMALL] * 5), Ready(length=LIMIT + 1)):
+    for body in (Pieces(*[SMALL] * 5), Pieces(length=LIMIT + 1)):
         with pytest.raises(BodyTooLarge):
             await gathering.whole(body, LIMIT)
-    assert await gathering.whole(Ready(*LARGE), LIMIT) == b"".join(LARGE)
+    assert await gathering.whole(Pieces(*LARGE), LIMIT) == b"".join(LARGE)
 
 
 async def test_a_body_of_one_piece_counts_too() -> None:
@@ -75,6 +64,6 @@ async def test_a_body_of_one_piece_counts_too() -> None:
     first = asyncio.ensure_future(gathering.whole(slow, LIMIT))
     await slow.held_up.wait()
     with pytest.raises(Unavailable):
-        await gathering.whole(Ready(*LARGE), LIMIT)
+        await gathering.whole(Pieces(*LARGE), LIMIT)
     slow.may_end.set()
     assert await first == SMALL + b"!"

@@ -54,7 +54,7 @@ class Claimed(Exception):
 
 
 class HeldTooLong(Exception):
-    """What was done under a claim took so long that it was broken off."""
+    """What was done under a claim took too long, or the claim may be another one's by now."""
 
 
 @dataclass(slots=True)
@@ -86,7 +86,8 @@ class Claims:
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
-        """Hold the name. Raises Claimed after WAIT_S, HeldTooLong after HOLD_S, StorageError.
+        """Hold the name. Raises Claimed after WAIT_S, StorageError, and HeldTooLong after HOLD_S or
+        when the claim could not be written again for LOST_S.
 
         On a store that keeps no conditions nothing is held, and nothing asked.
         """
