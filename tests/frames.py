@@ -16,7 +16,7 @@ class Frames:
     """All on stream 1."""
 
     PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-    DATA, HEADERS, RESET, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
+    DATA, HEADERS, RESET, SETTINGS, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 7, 8
     END_STREAM, END_HEADERS = 1, 4
     ACK = 1
     NO_ERROR, CANCEL = 0, 8

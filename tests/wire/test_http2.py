@@ -225,10 +225,16 @@ NOT_FOUND = b"\x8d"
 
 
 def take_settings(connection: socket.socket) -> None:
-    """From here on as much may be sent as the server takes without an answer."""
-    received = b""
-    while Frames.SETTINGS not in (kind for kind, _ in Frames.parse(received)):
-        received += connection.recv(65536)
+    """From here on as much may be sent as the server takes without an answer.
+
+    A stream's room is in the settings, the connection's comes after them: who sends 64 KiB before
+    it is there is hung up on, as RFC 9113 §6.9.1 has it.
+    """
+    received, wanted = b"", {Frames.SETTINGS, Frames.WINDOW_UPDATE}
+    while not wanted <= {kind for kind, _ in Frames.parse(received)}:
+        piece = connection.recv(65536)
+        assert piece, "the connection ended before it had room"
+        received += piece
     connection.sendall(Frames.frame(Frames.SETTINGS, Frames.ACK, 0, b""))
 
 
