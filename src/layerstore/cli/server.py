@@ -130,7 +130,9 @@ class _Embedded(Server):
             websockets=False,
             backlog=BACKLOG,
             backpressure=connections_max,
-            http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=HEADER_READ_MS, max_buffer_size=262144
+            ),
             http2_settings=_HTTP2,
             log_enabled=False,
             ssl_cert=tls.certificate if tls else None,

@@ -19,6 +19,7 @@ import msgspec
 import uvloop
 
 from layerstore.app.serving import build, edge_limits
+from layerstore.cli.allocation import keep_pieces
 from layerstore.cli.assignment import Assignment, decoded
 from layerstore.cli.orders import READY
 from layerstore.cli.server import HttpServer
@@ -42,6 +43,7 @@ def main() -> None:
     """Run the worker that the argument describes, and leave without waiting for threads."""
     assignment, slot, control = decoded(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     log_program(assignment.log)
+    keep_pieces()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_work(assignment, slot, control))
         _flush_and_leave(code)

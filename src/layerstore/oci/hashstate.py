@@ -10,6 +10,7 @@ Nothing here is ever unpickled.
 import ctypes
 import ctypes.util
 import struct
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -129,8 +130,7 @@ class ResumableHasher:
 @cache
 def _library() -> ctypes.CDLL:
     """libcrypto with all that is needed; OSError or AttributeError when it is not to be had."""
-    found = ctypes.util.find_library("crypto")
-    for name in (*_LIBRARIES, *([found] if found else [])):
+    for name in _library_names():
         try:
             library = ctypes.CDLL(name)
         except OSError:
@@ -139,6 +139,13 @@ def _library() -> ctypes.CDLL:
             _declare(library, facts)
         return library
     raise OSError("libcrypto is not installed")
+
+
+def _library_names() -> Iterator[str]:
+    yield from _LIBRARIES
+    found = ctypes.util.find_library("crypto")  # runs other programs: for who has none of these
+    if found is not None:
+        yield found
 
 
 def _declare(library: ctypes.CDLL, facts: _Algorithm) -> None:

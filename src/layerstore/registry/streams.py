@@ -1,8 +1,8 @@
 """Bytes on their way through the registry: gathered, and hashed beside being written."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Final
 
 from layerstore.oci.digest import Hasher, Verifier
@@ -11,26 +11,64 @@ from layerstore.oci.hashstate import can_save_states, new_hasher, resume_hasher
 PIECE_BYTES: Final = 1024 * 1024
 """Bytes gathered into one piece, which is then hashed and written in one step each."""
 
+PIECE_BYTES_MIN: Final = 256 * 1024
+"""The same where many gather at a time."""
 
-async def pieces(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    """The same bytes in pieces of at least 1 MiB, but for the last one.
+GATHERED_BYTES: Final = 4 * 1024 * 1024
+"""Bytes that all pieces of a process should have together, as far as PIECE_BYTES_MIN allows it."""
+
+HASHED_AT_ONCE_BYTES: Final = 128 * 1024
+"""Bytes that are hashed in less time than a thread takes to be asked."""
+
+
+class Gathering:
+    """How large a piece is, by how many bodies are gathered at the moment."""
+
+    def __init__(self) -> None:
+        self._bodies = 0
+
+    @contextmanager
+    def body(self) -> Iterator[None]:
+        """One body more, inside."""
+        self._bodies += 1
+        try:
+            yield
+        finally:
+            self._bodies -= 1
+
+    @property
+    def piece_bytes(self) -> int:
+        share = GATHERED_BYTES // max(1, self._bodies)
+        return max(PIECE_BYTES_MIN, min(PIECE_BYTES, share))
+
+
+_OF_THIS_PROCESS: Final = Gathering()
+
+
+async def pieces(
+    chunks: AsyncIterable[bytes], gathering: Gathering = _OF_THIS_PROCESS
+) -> AsyncGenerator[bytes, None]:
+    """The same bytes in pieces of at least 1 MiB, 256 KiB where many gather, but for the last one.
 
     When the chunks raise, what was gathered is given out first: nothing that arrived is lost.
     """
     gathered: list[bytes] = []
     size = 0
     broken: BaseException | None = None
-    try:
-        async for chunk in chunks:
-            gathered.append(chunk)
-            size += len(chunk)
-            if size >= PIECE_BYTES:
-                yield b"".join(gathered)
-                gathered, size = [], 0
-    except Exception as error:  # noqa: BLE001  # raised again below, behind the last piece
-        broken = error
-    if gathered:
-        yield b"".join(gathered)
+    with gathering.body():
+        try:
+            async for chunk in chunks:
+                gathered.append(chunk)
+                size += len(chunk)
+                if size >= gathering.piece_bytes:
+                    piece, gathered, size = b"".join(gathered), [], 0
+                    del chunk
+                    yield piece
+                    del piece
+        except Exception as error:  # noqa: BLE001  # raised again below, behind the last piece
+            broken = error
+        if gathered:
+            yield b"".join(gathered)
     if broken is not None:
         try:
             raise broken
@@ -42,11 +80,16 @@ async def hashed(chunks: AsyncIterable[bytes], hasher: Hasher) -> AsyncGenerator
     """The same pieces; each is hashed off the event loop while whoever asked for it writes it."""
     loop = asyncio.get_running_loop()
     async for chunk in chunks:
+        if len(chunk) <= HASHED_AT_ONCE_BYTES:
+            hasher.update(chunk)
+            yield chunk
+            continue
         hashing = loop.run_in_executor(None, hasher.update, chunk)
         try:
             yield chunk
         finally:
             await hashing
+        del chunk, hashing
 
 
 class NotedPieces:

@@ -29,7 +29,13 @@ from layerstore.registry.paths import (
     upload_folder,
     uploads_folder,
 )
-from layerstore.registry.streams import NotedPieces, hashed, noted_hasher, pieces
+from layerstore.registry.streams import (
+    HASHED_AT_ONCE_BYTES,
+    NotedPieces,
+    hashed,
+    noted_hasher,
+    pieces,
+)
 from layerstore.registry.together import together
 from layerstore.storage.driver import (
     InvalidOffset,
@@ -38,9 +44,6 @@ from layerstore.storage.driver import (
     StorageDriver,
     StorageError,
 )
-
-HASHED_AT_ONCE_BYTES: Final = 128 * 1024
-"""Bytes that are hashed in less time than a thread takes to be asked."""
 
 STATES_FROM_BYTES: Final = 1024 * 1024
 """Bytes of an upload whose hash is kept."""

@@ -51,12 +51,15 @@ from layerstore.storage.failures import failure
 from layerstore.storage.journals import keeps_order
 from layerstore.storage.listings import Listings
 from layerstore.storage.threads import Threads
-from layerstore.storage.unfinished import PIECE_BYTES, Unfinished
+from layerstore.storage.unfinished import Unfinished
 
 THREADS_MIN: Final = 25
 THREADS_DEFAULT: Final = 100
 READ_BYTES: Final = 256 * 1024
 """Bytes of a step of a read: some ten of them wait in the server for a client that reads slowly."""
+
+WRITE_BYTES: Final = 256 * 1024
+"""Bytes that are worth a write of their own, without a sync, for more of them will come."""
 
 CACHED_READ_BYTES_MAX: Final = 128 * 1024
 BATCH_ITEMS: Final = 256
@@ -212,10 +215,11 @@ class FilesystemDriver:
         try:
             async with aclosing(_gathered(chunks)) as pieces:
                 async for piece in pieces:
-                    if len(piece) < PIECE_BYTES and spool.size == 0:
+                    if len(piece) < WRITE_BYTES and spool.size == 0:
                         await self._replace(path, piece, durable)
                         return
                     await self._writing(path, spool.write, piece)
+                    del piece
             await self._writing(path, spool.place, path, durable)
         except BaseException:
             await asyncio.shield(self._writers.run(spool.discard))
@@ -237,10 +241,11 @@ class FilesystemDriver:
         size, is_synced = at, False
         try:
             async for chunk in chunks:
-                is_short = len(chunk) < PIECE_BYTES  # as a rule the last one
+                is_short = len(chunk) < WRITE_BYTES  # as a rule the last one
                 step = self._unfinished.write_last if is_short else self._unfinished.write
                 await self._writing(path, step, path, size, chunk)
                 size, is_synced = size + len(chunk), is_short
+                del chunk  # or it would be held while the next one is on its way
         except BaseException:
             if size > at and not is_synced:  # what came is told as kept, and its hash may be
                 with suppress(StorageError):
@@ -371,15 +376,17 @@ _: type[StorageDriver] = FilesystemDriver
 
 
 async def _gathered(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    """The same bytes in pieces of at least PIECE_BYTES; only the last may be shorter, or empty."""
+    """The same bytes in pieces of at least WRITE_BYTES; only the last may be shorter, or empty."""
     gathered: list[bytes] = []
     size = 0
     async for chunk in chunks:
         gathered.append(chunk)
         size += len(chunk)
-        if size >= PIECE_BYTES:
-            yield b"".join(gathered)
-            gathered, size = [], 0
+        del chunk
+        if size >= WRITE_BYTES:
+            piece, gathered, size = b"".join(gathered), [], 0
+            yield piece
+            del piece
     yield b"".join(gathered)
 
 

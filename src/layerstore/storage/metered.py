@@ -229,6 +229,7 @@ async def _resting(chunks: AsyncIterable[bytes], watch: _Operation) -> AsyncGene
         watch.run()
         yield chunk
         watch.rest()
+        del chunk  # or it would be held while the next one is on its way
     watch.run()
 
 

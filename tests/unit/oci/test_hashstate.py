@@ -1,6 +1,8 @@
 """Hash states in the format of the original: vectors of registry-facts §1.8."""
 
 import hashlib
+import subprocess
+import sys
 
 import pytest
 
@@ -78,6 +80,22 @@ def test_a_digest_may_be_asked_for_in_between() -> None:
     assert hasher.digest() == Digest.of(b"a")
     hasher.update(b"b")
     assert hasher.digest() == Digest.of(b"ab")
+
+
+def test_a_library_with_the_usual_name_is_found_without_running_programs() -> None:
+    """It ran `ldconfig` and a compiler, on the event loop, at the first push to each worker."""
+    story = """
+import sys
+from layerstore.oci.hashstate import can_save_states
+
+def forbid(event, arguments):
+    if event in ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.system"):
+        raise AssertionError(arguments)
+
+sys.addaudithook(forbid)
+assert can_save_states()
+"""
+    subprocess.run([sys.executable, "-c", story], check=True)
 
 
 def test_this_machine_can_save_states() -> None:

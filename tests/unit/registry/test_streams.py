@@ -6,12 +6,30 @@ import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from sys import getrefcount
 
 import pytest
 
+from layerstore.clock import SystemClock
 from layerstore.oci.digest import Digest, Verifier
 from layerstore.oci.hashstate import new_hasher
-from layerstore.registry.streams import PIECE_BYTES, pieces, verified
+from layerstore.registry.streams import (
+    GATHERED_BYTES,
+    HASHED_AT_ONCE_BYTES,
+    PIECE_BYTES,
+    PIECE_BYTES_MIN,
+    Gathering,
+    hashed,
+    pieces,
+    verified,
+)
+from layerstore.storage.filesystem import FilesystemDriver
+from layerstore.storage.metered import MeteredDriver
+
+ALONE = 2
+"""References to what a variable holds, as `getrefcount` counts: its own is one."""
 
 
 class BrokeOff(Exception):
@@ -60,3 +78,81 @@ async def told(*chunks: bytes) -> weakref.ref[BrokeOff]:
     except BrokeOff as error:
         return weakref.ref(error)
     raise AssertionError("it ended well")
+
+
+async def repeated(chunk: bytes, times: int) -> AsyncIterator[bytes]:
+    for _ in range(times):
+        yield chunk
+
+
+@pytest.mark.parametrize(
+    ("bodies", "expected"),
+    [
+        (1, PIECE_BYTES),
+        (GATHERED_BYTES // PIECE_BYTES, PIECE_BYTES),
+        (2 * GATHERED_BYTES // PIECE_BYTES, PIECE_BYTES // 2),
+        (1000, PIECE_BYTES_MIN),
+    ],
+)
+def test_where_many_gather_the_pieces_are_smaller(bodies: int, expected: int) -> None:
+    gathering = Gathering()
+
+    async def story() -> list[int]:
+        with ExitStack() as others:
+            for _ in range(bodies - 1):
+                others.enter_context(gathering.body())
+            chunks = repeated(bytes(1000), 2000)
+            return [len(piece) async for piece in pieces(chunks, gathering)]
+
+    sizes = asyncio.run(story())
+    assert sum(sizes) == 2_000_000
+    assert {expected <= size < expected + 1000 for size in sizes[:-1]} <= {True}
+
+
+def test_who_is_done_gathering_leaves_the_room_to_others() -> None:
+    gathering = Gathering()
+
+    async def story() -> None:
+        for chunks in (repeated(b"some", 3), breaking(b"broke off")):
+            with suppress(BrokeOff):
+                assert [piece async for piece in pieces(chunks, gathering)]
+        abandoned = pieces(repeated(bytes(PIECE_BYTES), 3), gathering)
+        await anext(abandoned)
+        await abandoned.aclose()
+
+    asyncio.run(story())
+    with gathering.body():
+        assert gathering.piece_bytes == PIECE_BYTES
+
+
+@pytest.mark.parametrize("size", [1, HASHED_AT_ONCE_BYTES, HASHED_AT_ONCE_BYTES + 1, PIECE_BYTES])
+def test_a_hash_takes_chunks_of_any_size(size: int) -> None:
+    content, hasher = bytes(range(1, 256)) * (size // 255 + 1), new_hasher()
+
+    async def story() -> list[bytes]:
+        return [chunk async for chunk in hashed(repeated(content[:size], 3), hasher)]
+
+    assert asyncio.run(story()) == [content[:size]] * 3
+    assert hasher.digest() == Digest.of(content[:size] * 3)
+
+
+def test_nothing_that_was_written_is_held_while_the_next_bytes_are_on_their_way(
+    tmp_path: Path,
+) -> None:
+    """Sixteen pushes held two or three pieces each."""
+
+    async def source() -> AsyncIterator[bytes]:
+        for number in range(3):
+            chunk = bytes([number]) * PIECE_BYTES
+            yield chunk
+            async with asyncio.timeout(10):
+                while getrefcount(chunk) > ALONE:  # a thread lets go of it in its own time
+                    await asyncio.sleep(0)
+
+    async def story() -> None:
+        clock = SystemClock()
+        driver = MeteredDriver(FilesystemDriver(tmp_path, clock), clock, lambda *_: None)
+        await driver.begin("/data")
+        await driver.append("/data", 0, hashed(pieces(source()), new_hasher()))
+
+    asyncio.run(story())
