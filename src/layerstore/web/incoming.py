@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 from layerstore.clock import Clock
 from layerstore.oci.errors import BodyStalled
 from layerstore.web.message import BodyBroken
-from layerstore.web.silence import Silence
+from layerstore.web.silence import Listening
 
 DISCARD_BYTES_MAX: Final = 256 * 1024
 """Bytes of an unwanted body that are taken in, so that its sender reads the answer."""
@@ -33,7 +33,7 @@ class IncomingBody:
 
     __slots__ = (
         "_clock",
-        "_progress_s",
+        "_listening",
         "_rate_min",
         "_rate_window_s",
         "_receive",
@@ -63,7 +63,7 @@ class IncomingBody:
         self.is_stalled = False
         self._receive = receive
         self._clock = clock
-        self._progress_s = progress_s
+        self._listening = Listening(progress_s)
         self._rate_min = rate_min
         self._rate_window_s = rate_window_s
         self._waited_s = 0.0
@@ -113,13 +113,17 @@ class IncomingBody:
         raise BodyBroken
 
     async def _message(self) -> Mapping[str, Any]:
-        began = self._clock.monotonic()
+        listening, began = self._listening, self._clock.monotonic()
+        listening.begin()
         try:
-            async with Silence(self._progress_s) as silence:
-                message = await self._receive()
-        except TimeoutError:
-            self._stall()
-        self._waited_s += min(self._clock.monotonic() - began, silence.most_s)
+            message = await self._receive()
+        except asyncio.CancelledError:
+            if listening.gave_up():
+                self._stall()
+            raise
+        finally:
+            listening.end()
+        self._waited_s += min(self._clock.monotonic() - began, listening.most_s)
         return message
 
     def _check_rate(self, size: int) -> None:

@@ -1,13 +1,14 @@
 """Who says nothing for too long, in time that this process ran."""
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from layerstore.web.incoming import IncomingBody
-from layerstore.web.silence import TICKS, Silence
+from layerstore.web.silence import TICKS, Listening, Silence
 from tests.fakes import FakeClock
 
 
@@ -69,6 +70,73 @@ def test_the_ticks_together_are_the_whole_time() -> None:
 
         with pytest.raises(TimeoutError):
             await silent_turns()
+
+    run(story)
+
+
+async def listened(listening: Listening, sound: Awaitable[object]) -> str:
+    listening.begin()
+    try:
+        await sound
+    except asyncio.CancelledError:
+        if listening.gave_up():
+            return "gave up"
+        raise
+    finally:
+        listening.end()
+    return "heard"
+
+
+async def test_a_listener_gives_up_and_its_task_goes_on() -> None:
+    listening = Listening(0.01)
+    assert await listened(listening, asyncio.get_running_loop().create_future()) == "gave up"
+    await some_turns()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+def test_a_listener_waits_for_each_word_anew() -> None:
+    async def story(loop: StoppableLoop) -> None:
+        async def word_after(ticks: int) -> None:
+            for _ in range(ticks):
+                loop.stopped_s += 10.1
+                await some_turns()
+
+        listening = Listening(40.0)
+        for _ in range(3):
+            assert await listened(listening, word_after(TICKS)) == "heard"
+            await word_after(2 * TICKS)  # nobody waits meanwhile
+        assert await listened(listening, word_after(TICKS + 1)) == "gave up"
+
+    run(story)
+
+
+def test_no_timer_is_left_when_nobody_listens_any_more() -> None:
+    async def story(loop: StoppableLoop) -> None:
+        listening = Listening(40.0)
+        assert await listened(listening, some_turns()) == "heard"
+        kept = weakref.ref(listening)
+        del listening
+        loop.stopped_s += 10.1
+        await some_turns()
+        assert kept() is None
+
+    run(story)
+
+
+def test_who_is_cancelled_by_another_while_listening_is_not_told_of_silence() -> None:
+    async def story(loop: StoppableLoop) -> None:
+        listening = Listening(40.0)
+        waiting = loop.create_task(listened(listening, loop.create_future()))
+        for _ in range(TICKS):
+            await some_turns()
+            loop.stopped_s += 10.1
+        await some_turns()
+        loop.stopped_s += 10.1
+        loop.call_later(0, waiting.cancel)  # in the turn in which it would give up
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
 
     run(story)
 
