@@ -1,6 +1,6 @@
 """What the C library does with memory that is free again; nothing where it is another one.
 
-Bodies pass through a worker in pieces of up to a MiB, made in one thread and let go of in another.
+Bodies pass through a worker in pieces of up to 2 MiB, made in one thread and let go of in another.
 By its defaults glibc asks the kernel for the memory of nearly each of them and gives it back: a
 quarter of the processor time of a push of 1 GB went into empty pages (docs/decisions/0005).
 """
@@ -12,7 +12,7 @@ from typing import Final
 KEPT_BYTES: Final = 4 * 1024 * 1024
 """Free bytes at the end of a heap that are kept for the next piece."""
 
-OF_ITS_OWN_BYTES: Final = 2 * 1024 * 1024
+OF_ITS_OWN_BYTES: Final = 4 * 1024 * 1024
 """What is at least as large is asked for by itself, and given back at once."""
 
 HEAPS: Final = 2

@@ -1,21 +1,29 @@
 """Bytes on their way through the registry: gathered, and hashed beside being written."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from typing import Final
 
 from layerstore.oci.digest import Hasher, Verifier
 from layerstore.oci.hashstate import can_save_states, new_hasher, resume_hasher
 
-PIECE_BYTES: Final = 1024 * 1024
+PIECE_BYTES: Final = 2 * 1024 * 1024
 """Bytes gathered into one piece, which is then hashed and written in one step each."""
 
-PIECE_BYTES_MIN: Final = 256 * 1024
-"""The same where many gather at a time."""
+GATHERED_BYTES: Final = 8 * 1024 * 1024
+"""Bytes that all pieces of a process have together at most, as long as few gather."""
 
-GATHERED_BYTES: Final = 4 * 1024 * 1024
-"""Bytes that all pieces of a process should have together, as far as PIECE_BYTES_MIN allows it."""
+WORTH_GATHERING_BYTES: Final = 1024 * 1024
+"""What would be a smaller piece is not gathered, for that takes a copy and twice the memory."""
+
+PIECE_BYTES_MIN: Final = 256 * 1024
+"""The least that is hashed and written in a step each, but for the last bytes."""
+
+NOTED_BYTES: Final = 1024 * 1024
+"""A piece for a distant driver ends at a whole number of them."""
 
 HASHED_AT_ONCE_BYTES: Final = 128 * 1024
 """Bytes that are hashed in less time than a thread takes to be asked."""
@@ -39,16 +47,19 @@ class Gathering:
     @property
     def piece_bytes(self) -> int:
         share = GATHERED_BYTES // max(1, self._bodies)
-        return max(PIECE_BYTES_MIN, min(PIECE_BYTES, share))
+        return min(PIECE_BYTES, share) if share >= WORTH_GATHERING_BYTES else PIECE_BYTES_MIN
 
 
 _OF_THIS_PROCESS: Final = Gathering()
+
+_HASHING: Final = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "hashing")
+"""As many threads as cores: hashing waits for nothing, and more of them only wait for each other."""
 
 
 async def pieces(
     chunks: AsyncIterable[bytes], gathering: Gathering = _OF_THIS_PROCESS
 ) -> AsyncGenerator[bytes, None]:
-    """The same bytes in pieces of at least 1 MiB, 256 KiB where many gather, but for the last one.
+    """The same bytes in pieces of at least 2 MiB, 256 KiB where many gather, but for the last one.
 
     When the chunks raise, what was gathered is given out first: nothing that arrived is lost.
     """
@@ -84,7 +95,7 @@ async def hashed(chunks: AsyncIterable[bytes], hasher: Hasher) -> AsyncGenerator
             hasher.update(chunk)
             yield chunk
             continue
-        hashing = loop.run_in_executor(None, hasher.update, chunk)
+        hashing = loop.run_in_executor(_HASHING, hasher.update, chunk)
         try:
             yield chunk
         finally:
@@ -121,7 +132,7 @@ class NotedPieces:
 
     async def __anext__(self) -> bytes:
         chunk = self._rest or await anext(self._chunks)
-        room = PIECE_BYTES - self._at % PIECE_BYTES
+        room = NOTED_BYTES - self._at % NOTED_BYTES
         piece, self._rest = chunk[:room], chunk[room:]
         self._at += len(piece)
         if self._hasher is not None:

@@ -20,6 +20,7 @@ from layerstore.registry.streams import (
     HASHED_AT_ONCE_BYTES,
     PIECE_BYTES,
     PIECE_BYTES_MIN,
+    WORTH_GATHERING_BYTES,
     Gathering,
     hashed,
     pieces,
@@ -90,7 +91,8 @@ async def repeated(chunk: bytes, times: int) -> AsyncIterator[bytes]:
     [
         (1, PIECE_BYTES),
         (GATHERED_BYTES // PIECE_BYTES, PIECE_BYTES),
-        (2 * GATHERED_BYTES // PIECE_BYTES, PIECE_BYTES // 2),
+        (GATHERED_BYTES // WORTH_GATHERING_BYTES, WORTH_GATHERING_BYTES),
+        (GATHERED_BYTES // WORTH_GATHERING_BYTES + 1, PIECE_BYTES_MIN),
         (1000, PIECE_BYTES_MIN),
     ],
 )
@@ -101,11 +103,11 @@ def test_where_many_gather_the_pieces_are_smaller(bodies: int, expected: int) ->
         with ExitStack() as others:
             for _ in range(bodies - 1):
                 others.enter_context(gathering.body())
-            chunks = repeated(bytes(1000), 2000)
+            chunks = repeated(bytes(1000), 5000)
             return [len(piece) async for piece in pieces(chunks, gathering)]
 
     sizes = asyncio.run(story())
-    assert sum(sizes) == 2_000_000
+    assert sum(sizes) == 5_000_000
     assert {expected <= size < expected + 1000 for size in sizes[:-1]} <= {True}
 
 
