@@ -53,7 +53,7 @@ class Gathering:
 _OF_THIS_PROCESS: Final = Gathering()
 
 _HASHING: Final = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "hashing")
-"""As many threads as cores: hashing waits for nothing, and more of them only wait for each other."""
+"""As many threads as cores: hashing waits for nothing, more of them would wait for each other."""
 
 
 async def pieces(
