@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from layerstore.clock import SystemClock
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import Unavailable
 from layerstore.oci.name import Name, Tag
@@ -23,7 +24,7 @@ TAGS = [Tag("one"), Tag("two")]
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Locks]:
     shared = ProcessLocks()
     if request.param == "files":
-        return lambda: FileLocks(tmp_path / "locks", FakeClock())
+        return lambda: FileLocks(tmp_path / "locks", SystemClock())  # who holds one needs threads
     return lambda: shared
 
 
