@@ -154,3 +154,11 @@ def _remove_folder(folder: Path) -> None:
         return not folder.exists()
 
     wait_until(is_gone, f"{folder} removed", seconds=10)
+
+
+def open_files(place: Path) -> int:
+    """How many descriptors of this process lead to a file, or to files below a folder."""
+    own = Path("/proc/self/fd")
+    links = [own / name for name in os.listdir(own)]  # noqa: PTH208  # entries vanish meanwhile
+    found = [Path(os.path.realpath(link)) for link in links]
+    return sum(1 for path in found if path.is_relative_to(place))

@@ -11,6 +11,7 @@ from layerstore.web.files import INLINE_BYTES_MAX
 from layerstore.web.message import FileBody, Request, Response, ResponseBody, StreamBody
 from layerstore.web.ranges import conditional, partial
 from tests.edge import Handle, serving, until
+from tests.processes import open_files
 
 MIB = 1024 * 1024
 BIG = os.urandom(8 * MIB)
@@ -91,13 +92,7 @@ async def test_the_server_closes_the_files_that_it_has_sent(big: Path) -> None:
     async with serving(answering(file_of(big))) as served:
         for _ in range(3):
             await served.ask("/")
-        await until(lambda: open_descriptors_of(big) <= 3, "only ours, which are held, are open")
-
-
-def open_descriptors_of(path: Path) -> int:
-    own = Path("/proc/self/fd")
-    links = [own / name for name in os.listdir(own)]  # noqa: PTH208  # entries vanish meanwhile
-    return sum(1 for link in links if link.is_symlink() and link.readlink() == path)
+        await until(lambda: open_files(big) <= 3, "only ours, which are held, are open")
 
 
 @pytest.mark.parametrize("size", [5, INLINE_BYTES_MAX + 1])

@@ -1,7 +1,6 @@
 """Keys that one mutation holds at a time."""
 
 import asyncio
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from layerstore.oci.errors import Unavailable
 from layerstore.oci.name import Name, Tag
 from layerstore.registry.locks import KEPT_OPEN, FileLocks, Locks, ProcessLocks
 from tests.fakes import FakeClock
-from tests.processes import wait_until
+from tests.processes import open_files, wait_until
 
 NAME = Name("a")
 DIGEST = Digest.of(b"")
@@ -89,21 +88,16 @@ def test_a_lock_file_stays_open_for_the_next_one_and_no_longer_than_the_locks(
         locks = FileLocks(tmp_path / "locks", FakeClock())
         for _ in range(3):
             async with locks.digest(NAME, DIGEST), locks.tags(NAME, TAGS):
-                assert _open_below(tmp_path) == 3
-        assert _open_below(tmp_path) == 3
+                assert open_files(tmp_path) == 3
+        assert open_files(tmp_path) == 3
         for tag in range(1000):
             async with locks.tags(NAME, [Tag(str(tag))]):
                 pass
-        assert _open_below(tmp_path) == KEPT_OPEN
+        assert open_files(tmp_path) == KEPT_OPEN
         del locks
-        wait_until(lambda: _open_below(tmp_path) == 0, "the thread that opened lets go as well")
+        wait_until(lambda: open_files(tmp_path) == 0, "the thread that opened lets go as well")
 
     asyncio.run(story())
-
-
-def _open_below(folder: Path) -> int:
-    files = Path("/proc/self/fd").iterdir()
-    return sum(os.path.realpath(file).startswith(str(folder)) for file in files)
 
 
 def test_a_lock_file_that_somebody_removed_is_made_again(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from layerstore.web import files
 from layerstore.web.files import HeldFiles, open_checked, read_checked
 from layerstore.web.message import FileBody
 from tests.edge import until
+from tests.processes import open_files
 
 CONTENT = b"some content"
 
@@ -50,15 +51,10 @@ def test_a_file_that_is_gone_is_an_unknown_blob(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong_by", [-1, 1])
 def test_a_file_of_another_size_is_refused_and_closed(body: FileBody, wrong_by: int) -> None:
-    before = open_descriptors()
     for check in (open_checked, read_checked):
         with pytest.raises(Unknown):
             check(FileBody(body.path, body.size + wrong_by))
-    assert open_descriptors() == before
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+    assert open_files(body.path) == 0
 
 
 def test_a_small_file_is_read_whole(body: FileBody) -> None:
