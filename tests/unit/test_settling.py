@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from layerstore.app.serving import build
-from layerstore.app.settling import settle
+from layerstore.app.settling import file_problems, settle
 from layerstore.config import Config, ConfigError
 from layerstore.config.loading import load
 from layerstore.telemetry.page import Page
@@ -74,3 +74,25 @@ def test_a_folder_that_nobody_writes_in_is_served_read_only(root: Path) -> None:
         build(settled, Page.private(), FakeClock())
     assert settled.http.secret
     assert list(root.iterdir()) == []
+
+
+@pytest.mark.parametrize("linked", ["docker", "docker/registry/v2", "docker/registry/v2/blobs"])
+def test_content_behind_a_link_that_leads_out_refuses_the_start_and_says_what_to_do(
+    root: Path, linked: str
+) -> None:
+    """All of it would be told as absent."""
+    with short_folder("elsewhere") as elsewhere:
+        place = root / linked
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(elsewhere)
+        with pytest.raises(ConfigError) as refused:
+            settle(configured(root), FakeClock())
+        assert f"'rm {place} && mv {elsewhere} {place}'" in str(refused.value)
+        assert tuple(file_problems(configured(root), FakeClock())) == refused.value.problems
+
+
+def test_links_within_the_storage_folder_and_to_it_are_no_matter(root: Path) -> None:
+    (root / "storage/real").mkdir(parents=True)
+    (root / "storage/docker").symlink_to("real")
+    (root / "link").symlink_to("storage")
+    settle(configured(root / "link"), FakeClock())

@@ -14,6 +14,7 @@ from layerstore.config import Config, ConfigError
 from layerstore.storage.ours import (
     SECRET_BYTES,
     kept_secret,
+    leading_out,
     unwritable,
 )
 
@@ -23,14 +24,14 @@ def settle(config: Config, clock: Clock) -> Config:
 
     Without `http.secret` it is the one that the storage folder keeps, so that sessions outlive the
     server; in memory it is a new one. A missing password file is made. Raises ConfigError where
-    the folder cannot be written, though it is not read-only, or nobody could be let in.
+    the folder cannot be written, though it is not read-only, where its content would not be found,
+    or nobody could be let in.
     """
     open_entrance(config, clock)
     url_steps(config, clock)
     open_notary(config, clock)
+    _check_folder(config, clock)
     folder = storage_folder(config)
-    if folder and _is_no_folder(folder):
-        raise ConfigError(f"storage.filesystem.rootdirectory: {folder} is no folder")
     if folder and (locked := unwritable(folder)):
         if not config.storage.maintenance.readonly.enabled:
             raise ConfigError(_may_not_write(locked))
@@ -52,7 +53,7 @@ def settle(config: Config, clock: Clock) -> Config:
 def file_problems(config: Config, clock: Clock) -> Iterator[str]:
     """What a start would say of the files that the configuration names; none of them is made."""
     passwords = config.auth.htpasswd
-    steps: list[Callable[[Config, Clock], object]] = [url_steps, open_notary]
+    steps: list[Callable[[Config, Clock], object]] = [url_steps, open_notary, _check_folder]
     if passwords is None or Path(passwords.path).exists():  # a missing one is made by the start
         steps.append(open_entrance)
     for step in steps:
@@ -60,6 +61,21 @@ def file_problems(config: Config, clock: Clock) -> Iterator[str]:
             step(config, clock)
         except ConfigError as error:
             yield from error.problems
+
+
+def _check_folder(config: Config, _: Clock) -> None:
+    folder = storage_folder(config)
+    if folder is None:
+        return
+    if _is_no_folder(folder):
+        raise ConfigError(f"storage.filesystem.rootdirectory: {folder} is no folder")
+    if link := leading_out(folder):
+        target = os.path.realpath(link)
+        raise ConfigError(
+            f"storage.filesystem.rootdirectory: {link} is a symbolic link that leads out of the "
+            f"storage folder, and none is followed: 'rm {link} && mv {target} {link}' puts the "
+            "folder itself there, while no registry runs"
+        )
 
 
 def _is_no_folder(path: Path) -> bool:

@@ -40,9 +40,27 @@ def unwritable(root: Path) -> Path | None:
 
     None where it may, and where a folder is not there yet.
     """
-    content = root / "docker" / "registry" / "v2"
+    content = _content(root)
     folders = (root, content, content / "blobs", content / "repositories")
     return next((one for one in folders if _may(one, os.F_OK) and not _may(one, _WRITE)), None)
+
+
+def leading_out(root: Path) -> Path | None:
+    """The first of the folders above all content that is a symbolic link out of `root`; or None.
+
+    Nothing below it would be found, for no such link is followed (`beneath.py`).
+    """
+    content, inside = _content(root), Path(os.path.realpath(root))
+    blobs = content / "blobs"
+    folders = (*reversed(content.parents[:2]), content, blobs, blobs / "sha256", blobs / "sha512")
+    return next(
+        (
+            one
+            for one in (*folders, content / "repositories")
+            if not Path(os.path.realpath(one)).is_relative_to(inside)
+        ),
+        None,
+    )
 
 
 def is_ours(root: Path) -> bool:
@@ -50,7 +68,7 @@ def is_ours(root: Path) -> bool:
 
     It is not where it may not write, nor as another user than the one to whom the content belongs.
     """
-    content = root / "docker" / "registry" / "v2"
+    content = _content(root)
     owner = (content if content.is_dir() else root).stat().st_uid
     return unwritable(root) is None and owner == os.geteuid()
 
@@ -59,6 +77,10 @@ def is_readable(root: Path) -> bool:
     """Whether this process may look into our folder; where there is none it may."""
     folder = root / "layerstore"
     return not _may(folder, os.F_OK) or _may(folder, os.R_OK | os.X_OK)
+
+
+def _content(root: Path) -> Path:
+    return root / "docker" / "registry" / "v2"
 
 
 def _may(folder: Path, what: int) -> bool:
