@@ -6,7 +6,7 @@ A subject need not be there (distribution specification, Pushing Manifests with 
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -32,6 +32,8 @@ from layerstore.registry.revisions import RevisionStore
 
 INDEX_DEPTH_MAX: Final = 8
 """Indexes within indexes, unless a setting says otherwise."""
+
+Holds = Callable[[Digest], Awaitable[bool]]
 
 _CHECKS_AT_ONCE: Final = 16
 _ERRORS_MAX: Final = 100
@@ -134,18 +136,10 @@ class ReferenceCheck:
     async def _absent(self, manifest: Manifest) -> list[RegistryError]:
         blobs = {target.digest for target in manifest.blobs() if not target.may_live_elsewhere}
         children = {child.digest for child in manifest.children if self._rules.wants_child(child)}
-        gate = asyncio.Semaphore(_CHECKS_AT_ONCE)
-
-        async def missing(digest: Digest, *, child: bool) -> Digest | None:
-            async with gate:
-                here = self._revisions.holds(digest) if child else self._blobs.holds(digest)
-                return None if await here else digest
-
-        found = await asyncio.gather(
-            *(missing(digest, child=False) for digest in sorted(blobs)),
-            *(missing(digest, child=True) for digest in sorted(children)),
-        )
-        return [ManifestBlobUnknown(digest) for digest in found if digest is not None]
+        questions = [(digest, self._blobs.holds) for digest in sorted(blobs)]
+        questions += [(digest, self._revisions.holds) for digest in sorted(children)]
+        absent = await _absent_of(questions)
+        return [ManifestBlobUnknown(digest) for digest in absent]
 
     async def _check_depth(self, manifest: Manifest) -> None:
         """Indexes in indexes, level by level, each digest once (bug museum 6)."""
@@ -176,3 +170,18 @@ class ReferenceCheck:
             if stored is not None:
                 return parse(stored.content, stored.media_type)
         return None
+
+
+async def _absent_of(questions: Sequence[tuple[Digest, Holds]]) -> list[Digest]:
+    """The digests that are not there, in the order of the questions; some are asked at a time."""
+    left = iter(enumerate(questions))
+    absent: dict[int, Digest] = {}
+
+    async def ask() -> None:
+        for number, (digest, holds) in left:
+            if not await holds(digest):
+                absent[number] = digest
+            await asyncio.sleep(0)  # an answer from memory gives nobody else a turn
+
+    await asyncio.gather(*(ask() for _ in range(_CHECKS_AT_ONCE)))
+    return [absent[number] for number in sorted(absent)]

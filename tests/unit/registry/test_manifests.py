@@ -95,6 +95,31 @@ def test_all_that_is_missing_is_told_at_once_and_nothing_is_stored(
     asyncio.run(story())
 
 
+def test_others_have_their_turn_while_many_references_are_looked_at(
+    repository: Repository,
+) -> None:
+    """A thousand answers from memory were a tenth of a second in which nobody else was served."""
+
+    async def story() -> None:
+        layers = tuple(b"layer %d" % number for number in range(400))
+        await push_blobs(repository, CONFIG, *layers)
+        content = image(layers=layers)
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.ensure_future(others())
+        await repository.manifests.put(content, None)
+        beside.cancel()
+        assert turns >= len(layers) // 16
+
+    asyncio.run(story())
+
+
 def test_content_of_another_repository_does_not_count(registry: LocalRegistry) -> None:
     async def story() -> None:
         await push_image(registry.repository(Name("one")))
