@@ -22,6 +22,7 @@ from layerstore.app.serving import build, edge_limits
 from layerstore.cli.allocation import keep_pieces
 from layerstore.cli.assignment import Assignment, decoded
 from layerstore.cli.orders import READY
+from layerstore.cli.scheduling import take_turns_in_batches
 from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock
 from layerstore.config import Config, ConfigError
@@ -44,6 +45,7 @@ def main() -> None:
     assignment, slot, control = decoded(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     log_program(assignment.log)
     keep_pieces()
+    take_turns_in_batches()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_work(assignment, slot, control))
         _flush_and_leave(code)
