@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from typing import Final
 
+from layerstore.gathered import Gathered
 from layerstore.oci.digest import Hasher, Verifier
 from layerstore.oci.hashstate import can_save_states, new_hasher, resume_hasher
 
@@ -63,23 +64,21 @@ async def pieces(
 
     When the chunks raise, what was gathered is given out first: nothing that arrived is lost.
     """
-    gathered: list[bytes] = []
-    size = 0
+    gathered = Gathered()
     broken: BaseException | None = None
     with gathering.body():
         try:
             async for chunk in chunks:
-                gathered.append(chunk)
-                size += len(chunk)
-                if size >= gathering.piece_bytes:
-                    piece, gathered, size = b"".join(gathered), [], 0
-                    del chunk
+                gathered.add(chunk)
+                del chunk
+                if gathered.size >= gathering.piece_bytes:
+                    piece = gathered.take()
                     yield piece
                     del piece
         except Exception as error:  # noqa: BLE001  # raised again below, behind the last piece
             broken = error
-        if gathered:
-            yield b"".join(gathered)
+        if gathered.size:
+            yield gathered.take()
     if broken is not None:
         try:
             raise broken

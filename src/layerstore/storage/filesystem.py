@@ -31,6 +31,7 @@ from threading import Lock
 from typing import Final, TypeVar, TypeVarTuple
 
 from layerstore.clock import Clock
+from layerstore.gathered import Gathered
 from layerstore.storage import incoming, ordering, temporaries
 from layerstore.storage.beneath import ABSENT, LOOK, NAME, READ, Descriptor, Tree
 from layerstore.storage.driver import (
@@ -377,17 +378,15 @@ _: type[StorageDriver] = FilesystemDriver
 
 async def _gathered(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
     """The same bytes in pieces of at least WRITE_BYTES; only the last may be shorter, or empty."""
-    gathered: list[bytes] = []
-    size = 0
+    gathered = Gathered()
     async for chunk in chunks:
-        gathered.append(chunk)
-        size += len(chunk)
+        gathered.add(chunk)
         del chunk
-        if size >= WRITE_BYTES:
-            piece, gathered, size = b"".join(gathered), [], 0
+        if gathered.size >= WRITE_BYTES:
+            piece = gathered.take()
             yield piece
             del piece
-    yield b"".join(gathered)
+    yield gathered.take()
 
 
 def _next_batch(items: Iterator[T]) -> list[T]:

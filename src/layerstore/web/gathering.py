@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
+from layerstore.gathered import Gathered
 from layerstore.oci.errors import BodyTooLarge, Unavailable
 from layerstore.web.message import Body
 
@@ -36,17 +37,15 @@ class Gathering:
         """
         if body.length is not None and body.length > limit:
             raise BodyTooLarge(limit)
-        pieces: list[bytes] = []
-        size = 0
+        gathered = Gathered()
         with ExitStack() as place:
             async for piece in body:
-                if size <= LARGE_BODY_BYTES < size + len(piece):
+                if gathered.size <= LARGE_BODY_BYTES < gathered.size + len(piece):
                     place.enter_context(self._place())
-                size += len(piece)
-                if size > limit:
+                gathered.add(piece)
+                if gathered.size > limit:
                     raise BodyTooLarge(limit)
-                pieces.append(piece)
-            return b"".join(pieces)
+            return gathered.take()
 
     @contextmanager
     def _place(self) -> Iterator[None]:
