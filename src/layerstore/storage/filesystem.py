@@ -259,11 +259,7 @@ class FilesystemDriver:
 
     async def pending(self, path: str) -> int | None:
         check_path(NAME, path)
-        try:
-            info = await self.stat(path)
-        except PathNotFound:
-            return None
-        return None if info.is_dir else info.size
+        return await self.size(path)
 
     async def touched(self, path: str) -> datetime | None:
         check_path(NAME, path)
@@ -309,11 +305,15 @@ class FilesystemDriver:
             reading.end()
 
     async def size(self, path: str) -> int | None:
+        check_folder(NAME, path)
         try:
-            info = await self.stat(path)
-        except PathNotFound:
+            found = self._tree.open_cached(path, LOOK)
+            if found is None:
+                return await self._reading(path, ordering.size_at, self._tree, path)
+        except (FileNotFoundError, PathNotFound):
             return None
-        return None if info.is_dir else info.size
+        with found as file:
+            return ordering.size_of(os.fstat(file))
 
     async def stat(self, path: str) -> FileInfo:
         check_folder(NAME, path)

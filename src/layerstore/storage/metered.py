@@ -212,6 +212,8 @@ class MeteredDriver:
 
     async def url_for(self, path: str, lifetime_s: int, method: str) -> str | None:
         check_path(self.name, path)
+        if not self.is_distant and not self._url_steps:
+            return None  # there is none, and no time in which to find out
         with self._operation("url_for", path):
             url = await self._driver.url_for(path, lifetime_s, method)
         for step in self._url_steps:

@@ -85,6 +85,17 @@ def info_of(found: os.stat_result) -> FileInfo | None:
     return None
 
 
+def size_of(found: os.stat_result) -> int | None:
+    """The bytes of a file; None of anything else."""
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def size_at(tree: Tree, path: str) -> int | None:
+    """The same by path; OSError as the system gives it."""
+    with tree.open(path, LOOK) as fd:
+        return size_of(os.fstat(fd))
+
+
 def look(tree: Tree, path: str) -> FileInfo | None:
     """The same by path; OSError as the system gives it."""
     with tree.open(path, LOOK) as fd:

@@ -34,6 +34,7 @@ class IncomingBody:
     __slots__ = (
         "_clock",
         "_listening",
+        "_progress_s",
         "_rate_min",
         "_rate_window_s",
         "_receive",
@@ -63,7 +64,8 @@ class IncomingBody:
         self.is_stalled = False
         self._receive = receive
         self._clock = clock
-        self._listening = Listening(progress_s)
+        self._progress_s = progress_s
+        self._listening: Listening | None = None  # most requests have no body
         self._rate_min = rate_min
         self._rate_window_s = rate_window_s
         self._waited_s = 0.0
@@ -113,6 +115,8 @@ class IncomingBody:
         raise BodyBroken
 
     async def _message(self) -> Mapping[str, Any]:
+        if self._listening is None:
+            self._listening = Listening(self._progress_s)
         listening, began = self._listening, self._clock.monotonic()
         listening.begin()
         try:

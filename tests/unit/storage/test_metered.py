@@ -63,7 +63,14 @@ def driver(clock: FakeClock, observed: Observed) -> MeteredDriver:
     def observe(driver: str, action: str, seconds: float) -> None:
         observed.append((driver, action, seconds))
 
-    return MeteredDriver(SlowDriver(clock), clock, observe)
+    return MeteredDriver(SlowDriver(clock), clock, observe, [lambda _, url: url])
+
+
+async def test_where_nobody_is_sent_elsewhere_that_is_no_operation(clock: FakeClock) -> None:
+    observed: Observed = []
+    driver = MeteredDriver(SlowDriver(clock), clock, lambda *told: observed.append(told))
+    assert await driver.url_for("/a", 60, "GET") is None
+    assert observed == []
 
 
 async def test_every_operation_is_told_under_its_name(
