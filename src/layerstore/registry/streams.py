@@ -58,11 +58,15 @@ _HASHING: Final = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "hashing")
 
 
 async def pieces(
-    chunks: AsyncIterable[bytes], gathering: Gathering = _OF_THIS_PROCESS
+    chunks: AsyncIterable[bytes],
+    gathering: Gathering = _OF_THIS_PROCESS,
+    *,
+    loses_nothing: bool = True,
 ) -> AsyncGenerator[bytes, None]:
     """The same bytes in pieces of at least 2 MiB, 256 KiB where many gather, but for the last one.
 
-    When the chunks raise, what was gathered is given out first: nothing that arrived is lost.
+    When the chunks raise, what was gathered is given out first: nothing that arrived is lost,
+    unless nobody wants a part of it.
     """
     gathered = Gathered()
     broken: BaseException | None = None
@@ -77,7 +81,7 @@ async def pieces(
                     del piece
         except Exception as error:  # noqa: BLE001  # raised again below, behind the last piece
             broken = error
-        if gathered.size:
+        if gathered.size and (broken is None or loses_nothing):
             yield gathered.take()
     if broken is not None:
         try:
@@ -152,7 +156,7 @@ def noted_hasher(algorithm: str, note: bytes | None, size: int) -> Hasher | None
 async def verified(chunks: AsyncIterable[bytes], verifier: Verifier) -> AsyncGenerator[bytes, None]:
     """The same bytes, gathered and hashed; DigestInvalid in place of the end if they don't fit."""
     async with (
-        aclosing(pieces(chunks)) as gathered,
+        aclosing(pieces(chunks, loses_nothing=False)) as gathered,
         aclosing(hashed(gathered, verifier)) as through,
     ):
         async for chunk in through:

@@ -62,6 +62,10 @@ READ_BYTES: Final = 256 * 1024
 WRITE_BYTES: Final = 256 * 1024
 """Bytes that are worth a write of their own, without a sync, for more of them will come."""
 
+HELD_BYTES: Final = 1024 * 1024
+"""Bytes of a new file that are held in memory before one is made to gather them: most senders that
+break off have not sent as many."""
+
 CACHED_READ_BYTES_MAX: Final = 128 * 1024
 BATCH_ITEMS: Final = 256
 
@@ -212,18 +216,20 @@ class FilesystemDriver:
             await self._writing(next(iter(files)), self._disk.replace, files, self._clock.new_id())
 
     async def _put_chunks(self, path: str, chunks: AsyncIterable[bytes], durable: bool) -> None:
-        spool = incoming.Spool(self._tree, self._disk, self._clock.new_id())
+        spool, is_begun = incoming.Spool(self._tree, self._disk, self._clock.new_id()), False
         try:
             async with aclosing(_gathered(chunks)) as pieces:
                 async for piece in pieces:
-                    if len(piece) < WRITE_BYTES and spool.size == 0:
+                    if len(piece) < HELD_BYTES and not is_begun:
                         await self._replace(path, piece, durable)
                         return
+                    is_begun = True
                     await self._writing(path, spool.write, piece)
                     del piece
             await self._writing(path, spool.place, path, durable)
         except BaseException:
-            await asyncio.shield(self._writers.run(spool.discard))
+            if is_begun:
+                await asyncio.shield(self._writers.run(spool.discard))
             raise
 
     async def begin(self, path: str, beside: Files = NO_FILES) -> None:
@@ -377,13 +383,16 @@ _: type[StorageDriver] = FilesystemDriver
 
 
 async def _gathered(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    """The same bytes in pieces of at least WRITE_BYTES; only the last may be shorter, or empty."""
-    gathered = Gathered()
+    """The same bytes in pieces that are worth a write, the first of at least HELD_BYTES.
+
+    Only the last may be shorter, or empty.
+    """
+    gathered, worth = Gathered(), HELD_BYTES
     async for chunk in chunks:
         gathered.add(chunk)
         del chunk
-        if gathered.size >= WRITE_BYTES:
-            piece = gathered.take()
+        if gathered.size >= worth:
+            worth, piece = WRITE_BYTES, gathered.take()
             yield piece
             del piece
     yield gathered.take()

@@ -64,6 +64,20 @@ def test_what_arrived_before_the_end_is_given_out_first() -> None:
     assert given == [b"a" * PIECE_BYTES, b"bc"]
 
 
+def test_nobody_is_given_a_part_of_what_has_to_be_whole() -> None:
+    """To hash half a body for nothing is most of what one that breaks off costs."""
+    given: list[bytes] = []
+
+    async def story() -> None:
+        verifier = Verifier(Digest.of(b""), new_hasher())
+        async for piece in verified(breaking(b"a" * PIECE_BYTES, b"b"), verifier):
+            given.append(piece)  # noqa: PERF401  # a comprehension would lose all to the error
+
+    with pytest.raises(BrokeOff):
+        asyncio.run(story())
+    assert given == [b"a" * PIECE_BYTES]
+
+
 @pytest.mark.usefixtures("collecting")
 def test_an_error_keeps_nothing_alive_once_it_is_told() -> None:
     """Two hundred senders that broke off held half a GiB of memory."""
