@@ -32,6 +32,11 @@ itself without one for a connection, which it would try to take again and again.
 
 RUNTIME_THREADS: Final = 2
 
+READ_BYTES: Final = 256 * 1024
+"""What is read of a body at a time (HTTP/1). With less, the pieces that many bodies at a time are
+written in would have to be gathered (`registry/streams.py`); more is memory for each of them.
+"""
+
 CUT_S: Final = 2.0
 """Seconds that requests have to put their things in order once their time is over."""
 
@@ -131,7 +136,7 @@ class _Embedded(Server):
             backlog=BACKLOG,
             backpressure=connections_max,
             http1_settings=HTTP1Settings(
-                header_read_timeout=HEADER_READ_MS, max_buffer_size=262144
+                header_read_timeout=HEADER_READ_MS, max_buffer_size=READ_BYTES
             ),
             http2_settings=_HTTP2,
             log_enabled=False,

@@ -33,7 +33,7 @@ from layerstore.registry.revisions import RevisionStore
 INDEX_DEPTH_MAX: Final = 8
 """Indexes within indexes, unless a setting says otherwise."""
 
-Holds = Callable[[Digest], Awaitable[bool]]
+_Holds = Callable[[Digest], Awaitable[bool]]
 
 _CHECKS_AT_ONCE: Final = 16
 _ERRORS_MAX: Final = 100
@@ -172,7 +172,7 @@ class ReferenceCheck:
         return None
 
 
-async def _absent_of(questions: Sequence[tuple[Digest, Holds]]) -> list[Digest]:
+async def _absent_of(questions: Sequence[tuple[Digest, _Holds]]) -> list[Digest]:
     """The digests that are not there, in the order of the questions; some are asked at a time."""
     left = iter(enumerate(questions))
     absent: dict[int, Digest] = {}

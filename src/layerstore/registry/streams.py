@@ -30,7 +30,7 @@ HASHED_AT_ONCE_BYTES: Final = 128 * 1024
 """Bytes that are hashed in less time than a thread takes to be asked."""
 
 
-class Gathering:
+class Sharing:
     """How large a piece is, by how many bodies are gathered at the moment."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Gathering:
         return min(PIECE_BYTES, share) if share >= WORTH_GATHERING_BYTES else PIECE_BYTES_MIN
 
 
-_OF_THIS_PROCESS: Final = Gathering()
+_OF_THIS_PROCESS: Final = Sharing()
 
 _HASHING: Final = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "hashing")
 """As many threads as cores: hashing waits for nothing, more of them would wait for each other."""
@@ -59,7 +59,7 @@ _HASHING: Final = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "hashing")
 
 async def pieces(
     chunks: AsyncIterable[bytes],
-    gathering: Gathering = _OF_THIS_PROCESS,
+    sharing: Sharing = _OF_THIS_PROCESS,
     *,
     loses_nothing: bool = True,
 ) -> AsyncGenerator[bytes, None]:
@@ -70,12 +70,12 @@ async def pieces(
     """
     gathered = Gathered()
     broken: BaseException | None = None
-    with gathering.body():
+    with sharing.body():
         try:
             async for chunk in chunks:
                 gathered.add(chunk)
                 del chunk
-                if gathered.size >= gathering.piece_bytes:
+                if gathered.size >= sharing.piece_bytes:
                     piece = gathered.take()
                     yield piece
                     del piece

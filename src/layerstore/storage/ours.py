@@ -52,15 +52,10 @@ def leading_out(root: Path) -> Path | None:
     """
     content, inside = _content(root), Path(os.path.realpath(root))
     blobs = content / "blobs"
-    folders = (*reversed(content.parents[:2]), content, blobs, blobs / "sha256", blobs / "sha512")
-    return next(
-        (
-            one
-            for one in (*folders, content / "repositories")
-            if not Path(os.path.realpath(one)).is_relative_to(inside)
-        ),
-        None,
-    )
+    above = (*reversed(content.parents[:2]), content)
+    folders = (*above, blobs, blobs / "sha256", blobs / "sha512", content / "repositories")
+    outside = (one for one in folders if not Path(os.path.realpath(one)).is_relative_to(inside))
+    return next(outside, None)
 
 
 def is_ours(root: Path) -> bool:

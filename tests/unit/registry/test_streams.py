@@ -21,7 +21,7 @@ from layerstore.registry.streams import (
     PIECE_BYTES,
     PIECE_BYTES_MIN,
     WORTH_GATHERING_BYTES,
-    Gathering,
+    Sharing,
     hashed,
     pieces,
     verified,
@@ -111,14 +111,14 @@ async def repeated(chunk: bytes, times: int) -> AsyncIterator[bytes]:
     ],
 )
 def test_where_many_gather_the_pieces_are_smaller(bodies: int, expected: int) -> None:
-    gathering = Gathering()
+    sharing = Sharing()
 
     async def story() -> list[int]:
         with ExitStack() as others:
             for _ in range(bodies - 1):
-                others.enter_context(gathering.body())
+                others.enter_context(sharing.body())
             chunks = repeated(bytes(1000), 5000)
-            return [len(piece) async for piece in pieces(chunks, gathering)]
+            return [len(piece) async for piece in pieces(chunks, sharing)]
 
     sizes = asyncio.run(story())
     assert sum(sizes) == 5_000_000
@@ -126,19 +126,19 @@ def test_where_many_gather_the_pieces_are_smaller(bodies: int, expected: int) ->
 
 
 def test_who_is_done_gathering_leaves_the_room_to_others() -> None:
-    gathering = Gathering()
+    sharing = Sharing()
 
     async def story() -> None:
         for chunks in (repeated(b"some", 3), breaking(b"broke off")):
             with suppress(BrokeOff):
-                assert [piece async for piece in pieces(chunks, gathering)]
-        abandoned = pieces(repeated(bytes(PIECE_BYTES), 3), gathering)
+                assert [piece async for piece in pieces(chunks, sharing)]
+        abandoned = pieces(repeated(bytes(PIECE_BYTES), 3), sharing)
         await anext(abandoned)
         await abandoned.aclose()
 
     asyncio.run(story())
-    with gathering.body():
-        assert gathering.piece_bytes == PIECE_BYTES
+    with sharing.body():
+        assert sharing.piece_bytes == PIECE_BYTES
 
 
 @pytest.mark.parametrize("size", [1, HASHED_AT_ONCE_BYTES, HASHED_AT_ONCE_BYTES + 1, PIECE_BYTES])
