@@ -59,6 +59,7 @@ from layerstore.registry.uploads import _parse_time
 from layerstore.storage.driver import PathNotFound
 from layerstore.telemetry.lines import FORMATS, combined
 from layerstore.web.forwarded import origin
+from layerstore.web.headers import HeaderLines
 from layerstore.web.message import Request
 from layerstore.web.ranges import conditional, parse_range
 from tests.fakes import FakeClock
@@ -90,7 +91,7 @@ def _latin(content: bytes) -> str:
 
 def _request(name: str, content: bytes, length: int | None = None) -> Request:
     headers = [(name, line) for line in _latin(content).split("\n")]
-    return Request("GET", "/", "", headers, Pieces(length=length))
+    return Request("GET", "/", "", HeaderLines(headers), Pieces(length=length))
 
 
 def routes(content: bytes) -> None:
@@ -337,7 +338,9 @@ def forwarded(content: bytes) -> None:
     """Whatever proxies say, a host may stand in a URL and a scheme is one of two."""
     for name in ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"):
         headers = _request(name, content).headers
-        found = origin(headers, "192.0.2.1", "http", lambda address: address != "203.0.113.9")
+        found = origin(
+            HeaderLines(headers), "192.0.2.1", "http", lambda address: address != "203.0.113.9"
+        )
         assert found.scheme in ("http", "https")
         assert found.peer.isprintable()
         for _, value in found.headers:

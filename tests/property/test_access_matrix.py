@@ -31,6 +31,7 @@ from layerstore.auth.policies import Caller as RuledCaller
 from layerstore.auth.policies import PolicyGrant, checked_rules
 from layerstore.config.loading import load
 from layerstore.telemetry.page import Page
+from layerstore.web.headers import HeaderLines
 from layerstore.web.message import Request
 from tests.fakes import EPOCH, FakeClock
 from tests.faults.counts import IS_LONG, Counted
@@ -154,7 +155,9 @@ class AppWire(DirectWire):
         received = [("host", "registry.example")]
         received += [(name.lower(), value) for name, value in headers.items()]
         pieces = Pieces(*([body] if body else []), length=len(body))
-        return self.send(Request(method, path, query, received, pieces, address, "https"))
+        return self.send(
+            Request(method, path, query, HeaderLines(received), pieces, address, "https")
+        )
 
     pause_s = 0.0
     """Seconds that pass before each request: guesses cost time."""

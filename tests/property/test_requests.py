@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from layerstore.web.headers import HeaderLines
 from layerstore.web.message import Request
 from tests.unit.api.bodies import Pieces
 from tests.unit.api.direct import DirectWire
@@ -149,5 +150,7 @@ def test_every_request_has_an_answer(
     wire: DirectWire,
 ) -> None:
     pieces = Pieces(*([body] if body else []), length=len(body))
-    request = Request(method, path, query, [("host", "a.example"), *sent], pieces, "192.0.2.1")
+    request = Request(
+        method, path, query, HeaderLines([("host", "a.example"), *sent]), pieces, "192.0.2.1"
+    )
     assert_understandable(wire.send(request), method)

@@ -42,7 +42,7 @@ async def test_a_request_reaches_the_handler_as_it_was_sent() -> None:
         await served.ask("/v2/a/b?n=1&last=x%2Fy", headers="X-Two: a\r\nX-Two: b\r\n")
     request = seen.only
     assert (request.method, request.path, request.query) == ("GET", "/v2/a/b", "n=1&last=x%2Fy")
-    assert request.headers == [("host", "registry.example"), ("x-two", "a"), ("x-two", "b")]
+    assert list(request.headers) == [("host", "registry.example"), ("x-two", "a"), ("x-two", "b")]
     assert (request.peer, request.scheme) == ("127.0.0.1", "http")
 
 
@@ -147,7 +147,7 @@ async def test_forwarded_headers_count_from_named_proxies() -> None:
         await served.ask("/", headers=FORWARDED)
     request = seen.only
     assert (request.peer, request.scheme) == ("203.0.113.7", "https")
-    assert request.header("host") == "public.example"
+    assert request.headers.first("host") == "public.example"
 
 
 async def test_forwarded_headers_of_anybody_else_are_taken_away() -> None:
@@ -156,7 +156,7 @@ async def test_forwarded_headers_of_anybody_else_are_taken_away() -> None:
         await served.ask("/", headers=FORWARDED + "Forwarded: for=203.0.113.7\r\n")
     request = seen.only
     assert (request.peer, request.scheme) == ("127.0.0.1", "http")
-    assert request.headers == [("host", "registry.example")]
+    assert list(request.headers) == [("host", "registry.example")]
 
 
 async def test_a_handler_that_breaks_answers_500_and_tells_nothing(
@@ -205,8 +205,7 @@ async def test_what_is_told_about_a_request_is_what_happened() -> None:
         told = await served.until_told()
     assert answer.body == b"hello"
     assert (told.method, told.uri, told.protocol) == ("PUT", "/v2/a%2Fb?x=1", "HTTP/1.1")
-    assert (told.host, told.remote) == ("registry.example", "127.0.0.1")
-    assert (told.user_agent, told.referer) == ("probe/1", "http://r.example/")
-    assert told.content_type == "text/x"
+    assert told.asked == ("registry.example", "probe/1", "http://r.example/", "text/x")
+    assert told.remote == "127.0.0.1"
     assert (told.status, told.received, told.sent) == (200, 5, 5)
     assert 0 < told.duration_s < 10

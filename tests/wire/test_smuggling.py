@@ -46,7 +46,7 @@ class Witness:
             body = None
             raise
         finally:
-            self.seen.append(Seen(request.path, request.header("host"), body))
+            self.seen.append(Seen(request.path, request.headers.first("host"), body))
         return Response(200)
 
 

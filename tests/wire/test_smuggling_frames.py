@@ -42,7 +42,7 @@ class Witness:
 
     async def __call__(self, request: Request) -> Response:
         size = sum([len(piece) async for piece in request.body])
-        self.seen.append((request.method, request.path, request.header("host"), size))
+        self.seen.append((request.method, request.path, request.headers.first("host"), size))
         return Response(200)
 
 

@@ -15,8 +15,9 @@ IMMUTABLE_S: Final = 365 * 24 * 60 * 60
 
 async def get_blob(call: GetBlob, exchange: Exchange) -> Response:
     blob = await exchange.repository(call.name).blobs.stat(call.digest)
-    headers = _headers(blob)
-    decided = exchange.unless_held(headers)
+    etag = f'"{blob.digest}"'
+    headers = _headers(blob, etag)
+    decided = exchange.unless_held(etag, headers)
     if decided is not None:
         return decided
     elsewhere = await _elsewhere(blob, exchange)
@@ -25,7 +26,7 @@ async def get_blob(call: GetBlob, exchange: Exchange) -> Response:
     if exchange.request.method == "HEAD":
         return Response(200, headers, length=blob.size)
     whole = Response(200, headers, _whole(blob))
-    return partial(exchange.request, whole, blob.size, f'"{blob.digest}"', blob.read)
+    return partial(exchange.request, whole, blob.size, etag, blob.read)
 
 
 async def delete_blob(call: DeleteBlob, exchange: Exchange) -> Response:
@@ -39,11 +40,11 @@ async def _elsewhere(blob: Blob, exchange: Exchange) -> str | None:
     return await blob.url(exchange.options.redirect_lifetime_s, exchange.request.method)
 
 
-def _headers(blob: Blob) -> list[Header]:
+def _headers(blob: Blob, etag: str) -> list[Header]:
     return [
         ("content-type", OCTET_STREAM),
         ("docker-content-digest", blob.digest),
-        ("etag", f'"{blob.digest}"'),
+        ("etag", etag),
         ("cache-control", f"max-age={IMMUTABLE_S}"),
         ("accept-ranges", "bytes"),
     ]

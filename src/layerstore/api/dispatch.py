@@ -1,8 +1,9 @@
 """From a request to its answer: parse, authorize, permit, handle — and one `except`."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from layerstore.api import errors
 from layerstore.api.admission import CountingGate
@@ -47,12 +48,15 @@ from layerstore.api.uploads import (
     start_upload,
     upload_status,
 )
-from layerstore.auth.access import Authority, EverythingGranted, Grant
+from layerstore.auth.access import Access, Authority, EverythingGranted, Grant
 from layerstore.auth.passes import Passes
 from layerstore.oci.errors import DeleteDisabled, ReadOnly, RegistryError, RouteUnknown, Unsupported
 from layerstore.registry.local import LocalRegistry
 from layerstore.web.gathering import Gathering
 from layerstore.web.message import Request, Response
+
+CALLS_KEPT: Final = 256
+"""Calls that are remembered by their addresses, of at most 12 KiB each."""
 
 API_VERSION: Final = ("docker-distribution-api-version", "registry/2.0")
 
@@ -139,9 +143,14 @@ class Api:
         return response
 
     async def _answer(self, request: Request) -> Response:
-        call = parse(request.method, self._inner(request.path), request.query)
-        _note_call(call, request)
-        grant = await self._grant(call, request)
+        asked = _asked(request.method, self._inner(request.path), request.query)
+        call = asked.call
+        request.notes.update(asked.notes)
+        grant: Grant = EverythingGranted()
+        if not call.public:
+            grant = await self._authority.authorize(
+                request.headers.first("authorization"), asked.wanted, request.peer, origin(request)
+            )
         request.notes["auth.user.name"] = grant.user
         self._permit(call)
         return await _HANDLERS[type(call)](call, self._exchange(request, grant))
@@ -153,13 +162,6 @@ class Api:
         if not path.startswith(self._prefix + "/"):
             raise RouteUnknown
         return path[len(self._prefix) :]
-
-    async def _grant(self, call: Call, request: Request) -> Grant:
-        if call.public:
-            return EverythingGranted()
-        return await self._authority.authorize(
-            request.header("authorization"), call.wanted, request.peer, origin(request)
-        )
 
     def _permit(self, call: Call) -> None:
         """What the operator switched off is refused to everybody."""
@@ -199,12 +201,23 @@ class Api:
         return ", ".join(method for method in methods if method != request.method)
 
 
-def _note_call(call: Call, request: Request) -> None:
-    """What the address names, under the names of the original's log (registry-facts §3.2)."""
-    for field, key in _NOTED:
-        value = getattr(call, field, None)
-        if value:
-            request.notes[key] = value
+class _Asked(NamedTuple):
+    """A call, the access that it needs, and what is told of it.
+
+    The notes have the names of the original's log (registry-facts §3.2).
+    """
+
+    call: Call
+    wanted: Sequence[Access]
+    notes: Mapping[str, str]
+
+
+@lru_cache(CALLS_KEPT)
+def _asked(method: str, path: str, query: str) -> _Asked:
+    """What an address asks for; raises what `parse` does."""
+    call = parse(method, path, query)
+    values = [(key, getattr(call, field, None)) for field, key in _NOTED]
+    return _Asked(call, call.wanted, {key: value for key, value in values if value})
 
 
 def _note_error(error: Exception, request: Request) -> None:

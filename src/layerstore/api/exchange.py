@@ -68,13 +68,12 @@ class Exchange(msgspec.Struct, frozen=True):
         """The header that names the address of the next part of a list (RFC 8288)."""
         return ("link", f'<{self.locations.of(call, self.request)}>; rel="next"')
 
-    def unless_held(self, headers: Sequence[Header]) -> Response | None:
-        """The answer when the request's conditions on the entity tag in `headers` decide.
+    def unless_held(self, etag: str, headers: Sequence[Header]) -> Response | None:
+        """The answer when the request's conditions on the entity tag decide, which `headers` tell.
 
         304 carries all that the whole answer would tell of the content but its type (RFC 9110
         §15.4.5, decisions 6).
         """
-        etag = next(value for name, value in headers if name == "etag")
         status = conditional(self.request, etag)
         if status is None:
             return None

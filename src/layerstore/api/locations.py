@@ -46,5 +46,5 @@ def origin(request: Request) -> str:
 
     Empty, so that a URL is relative, when the client did not say which host it wanted.
     """
-    host = request.header("host")
+    host = request.headers.first("host")
     return f"{request.scheme}://{host}" if host else ""

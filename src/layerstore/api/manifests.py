@@ -24,8 +24,14 @@ async def get_manifest(call: GetManifest, exchange: Exchange) -> Response:
     form, remarks = _form(call, stored, exchange), notices.NONE
     if form is not Rendering.AS_STORED:
         stored, remarks = await _rendered(form, call, repository, stored, exchange)
-    headers = _headers(stored)
-    decided = exchange.unless_held(headers)
+    etag = f'"{stored.digest}"'
+    headers = [
+        ("content-type", stored.media_type),
+        ("docker-content-digest", stored.digest),
+        ("etag", etag),
+        ("vary", "Accept"),
+    ]
+    decided = exchange.unless_held(etag, headers)
     if decided is not None:
         return decided
     headers += remarks
@@ -56,8 +62,8 @@ def _form(call: GetManifest, stored: StoredManifest, exchange: Exchange) -> Rend
     return choose(
         stored.media_type,
         by_tag=not isinstance(call.reference, Digest),
-        accept=accepted(exchange.request.joined("accept")),
-        agent=exchange.request.header("user-agent"),
+        accept=accepted(exchange.request.headers.joined("accept")),
+        agent=exchange.request.headers.first("user-agent"),
         schema1=exchange.downgrade is not None,
     )
 
@@ -78,15 +84,6 @@ def _runs_on_linux_amd64(child: Target) -> bool:
     return platform is not None and (platform.os, platform.architecture) == ("linux", "amd64")
 
 
-def _headers(manifest: StoredManifest) -> list[Header]:
-    return [
-        ("content-type", manifest.media_type),
-        ("docker-content-digest", manifest.digest),
-        ("etag", f'"{manifest.digest}"'),
-        ("vary", "Accept"),
-    ]
-
-
 async def put_manifest(call: PutManifest, exchange: Exchange) -> Response:
     options, request = exchange.options, exchange.request
     if len(call.tags) > options.tags_per_push_max:
@@ -96,7 +93,7 @@ async def put_manifest(call: PutManifest, exchange: Exchange) -> Response:
     digest, tags = _wanted(call)
     placed = await exchange.repository(call.name).manifests.put(
         content,
-        request.header("content-type"),
+        request.headers.first("content-type"),
         digest=digest,
         tags=tags,
         permit=_tag_permit(call.name, exchange.grant),

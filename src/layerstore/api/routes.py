@@ -7,7 +7,6 @@ by `build`.
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
@@ -59,9 +58,6 @@ from layerstore.registry.paths import is_upload_id
 
 QUERY_FIELDS_MAX: Final = 1_000
 """Parameters in one query."""
-
-CALLS_KEPT: Final = 256
-"""Calls that are remembered by their addresses, of at most 12 KiB each."""
 
 _PAGE_DIGITS_MAX: Final = 18
 _OWN = "_layerstore/repositories/"
@@ -120,9 +116,8 @@ class Query:
 _Maker: TypeAlias = Callable[[Address, Query], Call]
 
 
-@lru_cache(CALLS_KEPT)
 def parse(method: str, path: str, query: str = "") -> Call:
-    """What the request asks for; remembered for the addresses that were asked for last.
+    """What the request asks for.
 
     Raises RouteUnknown, MethodNotAllowed, or what is wrong with a name, a tag, a digest, an upload
     id or a parameter.

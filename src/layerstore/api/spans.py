@@ -26,7 +26,7 @@ def chunk_span(request: Request) -> ChunkSpan | None:
 
     Raises RangeInvalid when that cannot be read, SizeInvalid when Content-Length says otherwise.
     """
-    text = request.header("content-range")
+    text = request.headers.first("content-range")
     if text is None:
         return None
     match = _SPAN.fullmatch(text.strip())

@@ -185,6 +185,6 @@ def _created(name: Name, digest: Digest, exchange: Exchange) -> Response:
 
 
 def _expect_octets(request: Request) -> None:
-    kind = (request.header("content-type") or OCTET_STREAM).partition(";")[0].strip().lower()
+    kind = (request.headers.first("content-type") or OCTET_STREAM).partition(";")[0].strip().lower()
     if kind != OCTET_STREAM:
         raise MediaTypeUnsupported({"accepted": [OCTET_STREAM]})

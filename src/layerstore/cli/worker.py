@@ -27,10 +27,9 @@ from layerstore.cli.server import HttpServer
 from layerstore.clock import SystemClock
 from layerstore.config import Config, ConfigError
 from layerstore.storage.driver import StorageError
-from layerstore.telemetry.logs import STANDARD_ERROR, STANDARD_OUTPUT, LogSettings, log_program
-from layerstore.telemetry.metrics import Metrics
+from layerstore.telemetry.logs import log_program
 from layerstore.telemetry.page import Page
-from layerstore.telemetry.requests import Exchange, GatheringWriter, RequestLog
+from layerstore.telemetry.teller import Teller
 from layerstore.web.asgi import Edge
 from layerstore.web.proxies import proxies
 
@@ -62,7 +61,7 @@ async def _work(assignment: Assignment, slot: int, control: int) -> int:
         return 1
     stop = _stop_requested(control)
     await app.start()
-    teller = _Teller(assignment.log, page, asyncio.get_running_loop())
+    teller = Teller(assignment.log, page, asyncio.get_running_loop())
     edge = Edge(
         app.handle,
         app.refuse,
@@ -71,7 +70,7 @@ async def _work(assignment: Assignment, slot: int, control: int) -> int:
         began=teller.metrics.began,
         ended=teller.metrics.ended,
         draining=lambda: page.draining,
-        unwell=lambda: page.unhealthy or page.switched_off,
+        unwell=lambda: page.is_unwell,
         leaving=stop.is_set,
         limits=edge_limits(config),
         trusted=proxies(config.http.trustedproxies),
@@ -119,25 +118,6 @@ def _stop_requested(control: int) -> asyncio.Event:
 def _parent_gone(loop: asyncio.AbstractEventLoop, control: int, stop: asyncio.Event) -> None:
     loop.remove_reader(control)
     stop.set()
-
-
-class _Teller:
-    """Counts finished requests and logs them."""
-
-    def __init__(self, log: LogSettings, page: Page, loop: asyncio.AbstractEventLoop) -> None:
-        self._lines = GatheringWriter(STANDARD_ERROR, loop)
-        self._access_lines = GatheringWriter(STANDARD_OUTPUT, loop)
-        self._log = RequestLog(log, self._lines, self._access_lines)
-        self.metrics = Metrics(page)
-
-    def __call__(self, exchange: Exchange) -> None:
-        self.metrics.request(exchange)
-        self._log(exchange)
-
-    def flush(self) -> None:
-        """Write the lines that are still to be written."""
-        self._lines.flush()
-        self._access_lines.flush()
 
 
 def _flush_and_leave(code: int) -> None:

@@ -26,6 +26,7 @@ is served from). Folders are functions, for walks and removals.
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from layerstore.oci.digest import Digest
@@ -40,6 +41,12 @@ QUARANTINE: Final = "/layerstore/quarantine"
 
 MANIFESTS_FOLDER: Final = "_manifests"
 UPLOADS_FOLDER: Final = "_uploads"
+
+PATHS_KEPT: Final = 1_024
+"""Paths of each of the kinds that nearly every request asks for, which need not be made again.
+
+What is remembered with them are tuples no longer than they are (B019 warns of keeping objects).
+"""
 
 _UPLOAD_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -118,6 +125,7 @@ class BlobData(NamedTuple):
     digest: Digest
 
     @property
+    @lru_cache(PATHS_KEPT)  # noqa: B019
     def path(self) -> str:
         return f"{blob_folder(self.digest)}/data"
 
@@ -127,6 +135,7 @@ class LayerLink(NamedTuple):
     digest: Digest
 
     @property
+    @lru_cache(PATHS_KEPT)  # noqa: B019
     def path(self) -> str:
         return f"{REPOSITORIES}/{self.name}/_layers/{_split(self.digest)}/link"
 
@@ -144,6 +153,7 @@ class RevisionLink(NamedTuple):
     revision: Digest
 
     @property
+    @lru_cache(PATHS_KEPT)  # noqa: B019
     def path(self) -> str:
         return f"{revision_folder(self.name, self.revision)}/link"
 
@@ -163,6 +173,7 @@ class TagCurrent(NamedTuple):
     tag: Tag
 
     @property
+    @lru_cache(PATHS_KEPT)  # noqa: B019
     def path(self) -> str:
         return f"{tag_folder(self.name, self.tag)}/current/link"
 

@@ -23,6 +23,9 @@ FOLDER_MODE: Final = 0o777
 FILE_MODE: Final = 0o666
 FOLDER_ATTEMPTS: Final = 3
 
+PAGE_BYTES: Final = 4096
+"""What the system keeps in memory of a file, it keeps in pieces of at least so many bytes."""
+
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 LOOK: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
 READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -33,6 +36,7 @@ _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _RESOLVE_BENEATH: Final = 0x08
 _RESOLVE_CACHED: Final = 0x20
 _BENEATH: Final = _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS
+_IN_MEMORY: Final = _BENEATH | _RESOLVE_CACHED | _RESOLVE_NO_XDEV
 _OPEN_ATTEMPTS: Final = 16
 
 ABSENT: Final = frozenset(
@@ -205,13 +209,31 @@ class Tree:
         """
         if not self._tells_cached:
             return None
-        how = _how(flags, _BENEATH | _RESOLVE_CACHED | _RESOLVE_NO_XDEV)
+        how = _how(flags, _IN_MEMORY)
         try:
             return Descriptor(_openat2(_open_at_once, self._root.number, _relative(path), how))
         except FileNotFoundError:
             raise
         except OSError:
             return None
+
+    def cached_page(self, path: str) -> bytes | None:
+        """The whole content of a file that is smaller than a page, as links are.
+
+        None when it is longer, or not in memory. Such a read is never cut short by what is not in
+        memory, so nobody has to ask for the size. FileNotFoundError is as good as that of `open`;
+        any other OSError says no more than None.
+        """
+        if not self._tells_cached:
+            return None
+        how = _how(READ, _IN_MEMORY)
+        number = _openat2(_open_at_once, self._root.number, _relative(path), how)
+        try:
+            buffer = bytearray(PAGE_BYTES)
+            length = os.preadv(number, [buffer], 0, os.RWF_NOWAIT)
+        finally:
+            os.close(number)
+        return bytes(buffer[:length]) if length < PAGE_BYTES else None
 
     def _open_by_segments(self, path: str, flags: int) -> Descriptor:
         *folders, name = _relative(path).split("/")

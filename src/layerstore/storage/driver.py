@@ -65,15 +65,11 @@ class StorageUnavailable(StorageError):
     """The place cannot be used now: read-only, broken, out of reach, overloaded."""
 
 
+@lru_cache(PATHS_KEPT)
 def check_path(driver: str, path: str) -> None:
     """Raise InvalidPath unless this can be the path of a file."""
-    if not _is_path(path):
+    if _PATH.fullmatch(path) is None:
         raise InvalidPath(driver, path)
-
-
-@lru_cache(PATHS_KEPT)
-def _is_path(path: str) -> bool:
-    return _PATH.fullmatch(path) is not None
 
 
 def check_folder(driver: str, path: str) -> None:

@@ -74,7 +74,6 @@ LEFT_AFTER_S: Final = 24 * 60.0 * 60.0
 
 SWEEP_REST_S: Final = 0.05
 """Seconds of rest after each BATCH_ITEMS folders that are looked into for temporary files."""
-_PAGE_BYTES: Final = 4096
 
 _MISFIT: Final = ABSENT - {errno.ENOENT} | {errno.EEXIST, errno.ENOTEMPTY}
 
@@ -418,14 +417,14 @@ def _content(tree: Tree, path: str) -> bytes:
 
 def _cached_content(tree: Tree, path: str, start: int, end: int | None) -> bytes | None:
     """The bytes of a span, if they are few and in memory already; None otherwise."""
+    if start == 0 and end is None:
+        content = tree.cached_page(path)
+        if content is not None:
+            return content
     opened = tree.open_cached(path, READ)
     if opened is None:
         return None
     with opened as file:
-        if start == 0 and end is None:
-            content = _first_page(file)
-            if content is not None:
-                return content
         size = _regular_size(file)
         length = max(0, (size if end is None else min(end, size)) - start)
         if length > CACHED_READ_BYTES_MAX:
@@ -434,16 +433,6 @@ def _cached_content(tree: Tree, path: str, start: int, end: int | None) -> bytes
         if length and os.preadv(file, [buffer], start, os.RWF_NOWAIT) < length:
             return None
         return bytes(buffer)
-
-
-def _first_page(file: int) -> bytes | None:
-    """The whole content of an open file that is smaller than a page, as links are; else None.
-
-    Such a read is never cut short by what is not in memory, so nobody has to ask for the size.
-    """
-    buffer = bytearray(_PAGE_BYTES)
-    length = os.preadv(file, [buffer], 0, os.RWF_NOWAIT)
-    return bytes(memoryview(buffer)[:length]) if length < _PAGE_BYTES else None
 
 
 class _Reading:

@@ -4,7 +4,14 @@ It refuses paths outside the grammar, tells how long the driver took, and lets n
 operating system through. It holds no state and decides nothing else.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Iterable,
+    Sequence,
+)
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
@@ -33,34 +40,31 @@ class Observe(Protocol):
     def __call__(self, driver: str, action: str, seconds: float) -> None: ...
 
 
-class _Operation:
-    """One operation under way: counts its seconds, and lets no error of the system through.
+class _Watch:
+    """Counts the seconds of an operation that also waits for somebody else.
 
-    What a client's chunks raise, while it rests, is no error of the storage. A class of its own and
-    not a generator, for it stands around every look at the storage.
+    While it rests, what is raised is no error of the storage: it is what a client's chunks raise.
     """
 
-    __slots__ = ("_action", "_clock", "_driver", "_observe", "_path", "_seconds", "_since")
+    __slots__ = ("_action", "_driver", "_path", "_seconds", "_since")
 
-    def __init__(self, driver: str, action: str, path: str, clock: Clock, observe: Observe) -> None:
+    def __init__(self, driver: "MeteredDriver", action: str, path: str) -> None:
         self._driver = driver
         self._action = action
         self._path = path
-        self._clock = clock
-        self._observe = observe
         self._seconds = 0.0
         self._since: float | None = None
 
     def run(self) -> None:
-        self._since = self._clock.monotonic()
+        self._since = self._driver.clock.monotonic()
 
     def rest(self) -> None:
         if self._since is not None:
-            self._seconds += self._clock.monotonic() - self._since
+            self._seconds += self._driver.clock.monotonic() - self._since
             self._since = None
 
     def __enter__(self) -> Self:
-        self._since = self._clock.monotonic()
+        self.run()
         return self
 
     def __exit__(
@@ -71,9 +75,9 @@ class _Operation:
     ) -> None:
         was_running = self._since is not None
         self.rest()
-        self._observe(self._driver, self._action, self._seconds)
+        self._driver.observe(self._driver.name, self._action, self._seconds)
         if was_running and isinstance(error, OSError):
-            raise failure(self._driver, self._path, error) from None
+            raise failure(self._driver.name, self._path, error) from None
 
 
 class MeteredDriver:
@@ -95,32 +99,40 @@ class MeteredDriver:
         self.inner = driver
         self.is_distant = driver.is_distant
         self.shows_unfinished = driver.shows_unfinished
+        self.clock = clock
+        self.observe = observe
         self._driver = driver
-        self._clock = clock
-        self._observe = observe
         self._url_steps = tuple(url_steps)
 
-    def _operation(self, action: str, path: str) -> _Operation:
-        return _Operation(self.name, action, path, self._clock, self._observe)
+    async def _timed(self, action: str, path: str, operation: Awaitable[T]) -> T:
+        """What the driver answers: told, and without an error of the system's."""
+        began = self.clock.monotonic()
+        try:
+            return await operation
+        except OSError as error:
+            raise failure(self.name, path, error) from None
+        finally:
+            self.observe(self.name, action, self.clock.monotonic() - began)
+
+    def _watch(self, action: str, path: str) -> _Watch:
+        return _Watch(self, action, path)
 
     async def get(self, path: str) -> bytes:
         check_path(self.name, path)
-        with self._operation("get", path):
-            return await self._driver.get(path)
+        return await self._timed("get", path, self._driver.get(path))
 
     async def put(
         self, path: str, content: bytes | AsyncIterable[bytes], *, durable: bool = True
     ) -> None:
         check_path(self.name, path)
-        with self._operation("put", path) as watch:
+        with self._watch("put", path) as watch:
             if not isinstance(content, bytes):
                 content = _resting(content, watch)
             await self._driver.put(path, content, durable=durable)
 
     async def put_all(self, files: Files) -> None:
         self._check_all(files)
-        with self._operation("put", next(iter(files), "/")):
-            await self._driver.put_all(files)
+        await self._timed("put", next(iter(files), "/"), self._driver.put_all(files))
 
     def _check_all(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -128,83 +140,73 @@ class MeteredDriver:
 
     async def begin(self, path: str, beside: Files = NO_FILES) -> None:
         self._check_all((path, *beside))
-        with self._operation("begin", path):
-            await self._driver.begin(path, beside)
+        await self._timed("begin", path, self._driver.begin(path, beside))
 
     async def append(
         self, path: str, at: int, chunks: AsyncIterable[bytes], notes: Notes | None = None
     ) -> int:
         check_path(self.name, path)
-        with self._operation("append", path) as watch:
+        with self._watch("append", path) as watch:
             return await self._driver.append(path, at, _resting(chunks, watch), notes)
 
     async def pending(self, path: str) -> int | None:
         check_path(self.name, path)
-        with self._operation("pending", path):
-            return await self._driver.pending(path)
+        return await self._timed("pending", path, self._driver.pending(path))
 
     async def touched(self, path: str) -> datetime | None:
         check_path(self.name, path)
-        with self._operation("pending", path):
-            return await self._driver.touched(path)
+        return await self._timed("pending", path, self._driver.touched(path))
 
     async def finish(self, path: str) -> bytes | None:
         check_path(self.name, path)
-        with self._operation("finish", path):
-            return await self._driver.finish(path)
+        return await self._timed("finish", path, self._driver.finish(path))
 
     async def drop(self, path: str, size: int | None = None) -> None:
         check_path(self.name, path)
-        with self._operation("drop", path):
-            await self._driver.drop(path, size)
+        await self._timed("drop", path, self._driver.drop(path, size))
 
     async def move(
         self, source: str, target: str, size: int | None = None, beside: Files = NO_FILES
     ) -> None:
         self._check_all((source, target, *beside))
-        with self._operation("move", source):
-            await self._driver.move(source, target, size, beside)
+        await self._timed("move", source, self._driver.move(source, target, size, beside))
 
     async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         check_path(self.name, path)
-        with self._operation("read", path) as watch:
+        with self._watch("read", path) as watch:
             async with aclosing(_stepping(self._driver.read(path, start, end), watch)) as steps:
                 async for piece in steps:
                     yield piece
 
     async def size(self, path: str) -> int | None:
         check_path(self.name, path)
-        with self._operation("stat", path):
-            return await self._driver.size(path)
+        return await self._timed("stat", path, self._driver.size(path))
 
     async def stat(self, path: str) -> FileInfo:
         check_folder(self.name, path)
-        with self._operation("stat", path):
-            return await self._driver.stat(path)
+        return await self._timed("stat", path, self._driver.stat(path))
 
     async def names(self, folder: str, after: str = "") -> AsyncIterator[str]:
         check_folder(self.name, folder)
-        with self._operation("names", folder) as watch:
+        with self._watch("names", folder) as watch:
             async with aclosing(_stepping(self._driver.names(folder, after), watch)) as steps:
                 async for name in steps:
                     yield name
 
     async def walk(self, folder: str, after: str = "") -> AsyncIterator[tuple[str, FileInfo]]:
         check_folder(self.name, folder)
-        with self._operation("walk", folder) as watch:
+        with self._watch("walk", folder) as watch:
             async with aclosing(_stepping(self._driver.walk(folder, after), watch)) as steps:
                 async for file in steps:
                     yield file
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
         check_path(self.name, path)
-        with self._operation("delete", path):
-            await self._driver.delete(path, durable=durable)
+        await self._timed("delete", path, self._driver.delete(path, durable=durable))
 
     async def settle(self, *paths: str) -> None:
         self._check_all(paths)
-        with self._operation("settle", paths[0] if paths else "/"):
-            await self._driver.settle(*paths)
+        await self._timed("settle", paths[0] if paths else "/", self._driver.settle(*paths))
 
     def file_for(self, path: str) -> Path | None:
         check_path(self.name, path)
@@ -214,8 +216,7 @@ class MeteredDriver:
         check_path(self.name, path)
         if not self.is_distant and not self._url_steps:
             return None  # there is none, and no time in which to find out
-        with self._operation("url_for", path):
-            url = await self._driver.url_for(path, lifetime_s, method)
+        url = await self._timed("url_for", path, self._driver.url_for(path, lifetime_s, method))
         for step in self._url_steps:
             url = step(path, url)
         return url
@@ -224,7 +225,7 @@ class MeteredDriver:
 _: type[StorageDriver] = MeteredDriver
 
 
-async def _resting(chunks: AsyncIterable[bytes], watch: _Operation) -> AsyncGenerator[bytes, None]:
+async def _resting(chunks: AsyncIterable[bytes], watch: _Watch) -> AsyncGenerator[bytes, None]:
     """The same chunks; the watch rests while the next one is awaited."""
     watch.rest()
     async for chunk in chunks:
@@ -235,7 +236,7 @@ async def _resting(chunks: AsyncIterable[bytes], watch: _Operation) -> AsyncGene
     watch.run()
 
 
-async def _stepping(steps: AsyncIterator[T], watch: _Operation) -> AsyncGenerator[T, None]:
+async def _stepping(steps: AsyncIterator[T], watch: _Watch) -> AsyncGenerator[T, None]:
     """The same items; the watch runs only while the next one is being found."""
     try:
         async for item in steps:

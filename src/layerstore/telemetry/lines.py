@@ -5,7 +5,7 @@ not printable ASCII is escaped, so that no line can be forged and no terminal be
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring_ascii
 from typing import Final, NamedTuple
@@ -28,8 +28,8 @@ _ACCESS_UNSAFE: Final = re.compile(r'[^\x20-\x7e]|["\\]')
 class LineForm(NamedTuple):
     """How a line is put together: its beginning, each field, its end.
 
-    `fields` makes the middle of a line whose field names are known beforehand, with `%s` where the
-    values belong: strings through `quoted`, numbers as they are.
+    `fields` makes the middle of a line whose field names are known beforehand, with `place` where
+    the values belong: strings through `quoted`, numbers as they are.
     """
 
     head: Callable[[str, str, str], str]
@@ -45,8 +45,8 @@ class LineForm(NamedTuple):
         """A line with these pairs, made before."""
         return (self.head(stamp, level, quoted(message)) + pairs + self.tail).replace(*_DELETE)
 
-    def fields(self, names: Iterable[str]) -> str:
-        return "".join([self.pair % (name, "%s") for name in names])
+    def fields(self, names: Iterable[str], place: str = "%s") -> str:
+        return "".join([self.pair % (name, place) for name in names])
 
 
 as_text: Final = LineForm(
@@ -105,9 +105,11 @@ def combined(
     sent: int,
     referer: str,
     user_agent: str,
+    *,
+    is_plain: bool = False,
 ) -> str:
-    """A line of the access log in Apache's combined form."""
-    if _is_plain(f"{remote}{user}{request_line}{referer}{user_agent}"):
+    """A line of the access log in Apache's combined form; `is_plain` of texts that are known so."""
+    if is_plain:
         return (
             f'{remote or "-"} - {user or "-"} [{stamp}] "{request_line}" {status} {sent} '
             f'"{referer or "-"}" "{user_agent or "-"}"'
@@ -121,6 +123,19 @@ def combined(
 def quoted(value: str) -> str:
     """A JSON string of printable ASCII (but for DEL), cut where it is too long."""
     return encode_basestring_ascii(value if len(value) <= VALUE_CHARACTERS_MAX else cut(value))
+
+
+def are_plain(values: Sequence[str]) -> bool:
+    """Whether a line may hold all of them as they are: nothing to be cut, nothing to be escaped."""
+    text = "".join(values)
+    if not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
+        return False
+    return len(text) <= VALUE_CHARACTERS_MAX or max(map(len, values)) <= VALUE_CHARACTERS_MAX
+
+
+def in_quotes(value: str) -> str:
+    """What `quoted` makes of a plain value."""
+    return f'"{value}"'
 
 
 def cut(value: str) -> str:
@@ -154,18 +169,7 @@ def _access(value: str) -> str:
     if not value:
         return "-"
     value = cut(value)
-    return value if _is_plain(value) else _ACCESS_UNSAFE.sub(_escaped, value)
-
-
-def _is_plain(text: str) -> bool:
-    """Whether a line of the access log may hold the text, or parts of it, as it is."""
-    return (
-        len(text) <= VALUE_CHARACTERS_MAX
-        and text.isascii()
-        and text.isprintable()
-        and '"' not in text
-        and "\\" not in text
-    )
+    return _ACCESS_UNSAFE.sub(_escaped, value)
 
 
 def _escaped(match: re.Match[str]) -> str:

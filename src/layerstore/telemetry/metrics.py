@@ -6,6 +6,7 @@ that every figure has its word on the page: a label outside the lists counts as 
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import accumulate, product
 from typing import Final
 
@@ -13,6 +14,9 @@ from layerstore.telemetry.page import FIGURES, GAUGES, Page
 from layerstore.telemetry.requests import Exchange
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+ADDRESSES_KEPT: Final = 256
+"""Addresses whose handlers are remembered, of at most 12 KiB each."""
 
 _OTHER: Final = "other"
 
@@ -90,26 +94,28 @@ class Metrics:
 
     def request(self, exchange: Exchange) -> None:
         """One request was answered."""
-        add, handler = self._page.add, _HANDLER[handler_of(exchange.uri)]
+        figures, handler = self._page.figures, _HANDLER[handler_of(exchange.uri)]
         method = _METHOD.get(exchange.method, len(_METHODS) - 1)
         code = _CODE_OF_STATUS.get(exchange.status, len(_CODES) - 1)
-        add(_REQUESTS + (handler * len(_METHODS) + method) * len(_CODES) + code, 1)
+        figures[_REQUESTS + (handler * len(_METHODS) + method) * len(_CODES) + code] += 1
         if exchange.received:
-            add(_RECEIVED + handler, exchange.received)
+            figures[_RECEIVED + handler] += exchange.received
         if exchange.sent:
-            add(_SENT + handler, exchange.sent)
-        self._time(_DURATIONS + handler * _HISTOGRAM, exchange.duration_s)
+            figures[_SENT + handler] += exchange.sent
+        _time(figures, _DURATIONS + handler * _HISTOGRAM, exchange.duration_s)
 
     def storage(self, driver: str, action: str, seconds: float) -> None:
         """The storage driver took so long for something."""
         place = _ACTION.get(action, len(_ACTIONS) - 1)
-        self._time(_STORAGE + place * _HISTOGRAM, seconds)
-
-    def _time(self, histogram: int, seconds: float) -> None:
-        self._page.add(histogram + bisect_left(_BOUNDS_S, seconds), 1)
-        self._page.add(histogram + _HISTOGRAM - 1, int(seconds * 1e6))
+        _time(self._page.figures, _STORAGE + place * _HISTOGRAM, seconds)
 
 
+def _time(figures: memoryview, histogram: int, seconds: float) -> None:
+    figures[histogram + bisect_left(_BOUNDS_S, seconds)] += 1
+    figures[histogram + _HISTOGRAM - 1] += int(seconds * 1e6)
+
+
+@lru_cache(ADDRESSES_KEPT)
 def handler_of(uri: str) -> str:
     """The original's name for what answers an address."""
     path = uri.partition("?")[0]

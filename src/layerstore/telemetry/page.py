@@ -47,15 +47,19 @@ class PageInvalid(Exception):
 
 
 class Page:
-    """The page as one process uses it; `slot` is the one that this process writes into."""
+    """The page as one process uses it; `slot` is the one that this process writes into.
+
+    `figures` are this process's own, to be added to; `figure` is the sum of everybody's.
+    """
 
     def __init__(self, memory: mmap.mmap, slot: int = 0) -> None:
         self._words = memoryview(memory).cast("Q")
         self._slots = self._words[_Head.SLOTS]
         if not 0 <= slot < self._slots:
             raise IndexError(f"slot {slot} of {self._slots}")
-        self._figures = _HEAD_WORDS + (1 + slot) * _SLOT_WORDS
-        self._uploads = self._figures + FIGURES
+        start = _HEAD_WORDS + (1 + slot) * _SLOT_WORDS
+        self.figures = self._words[start : start + FIGURES]
+        self._uploads = start + FIGURES
         self._gauges = self._uploads + UPLOAD_BUCKETS
 
     @classmethod
@@ -120,9 +124,10 @@ class Page:
     def unhealthy(self, value: bool) -> None:
         self._words[_Head.UNHEALTHY] = value
 
-    def add(self, figure: int, amount: int) -> None:
-        """Add to a figure of this process."""
-        self._words[self._figures + figure] += amount
+    @property
+    def is_unwell(self) -> bool:
+        """Whether requests are turned away: by an operator, or by a check that fails."""
+        return bool(self._words[_Head.UNHEALTHY] or self._words[_Head.SWITCHED_OFF])
 
     def figure(self, figure: int) -> int:
         """The sum over all workers, those that are gone too."""

@@ -6,14 +6,13 @@ and must stay cheap.
 """
 
 import select
-from asyncio import AbstractEventLoop
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from layerstore.telemetry.lines import FORMATS, Stamps, combined, quoted
+from layerstore.telemetry.lines import FORMATS, Stamps, are_plain, combined, in_quotes, quoted
 from layerstore.telemetry.logs import (
     LEVELS,
     STANDARD_ERROR,
@@ -23,6 +22,15 @@ from layerstore.telemetry.logs import (
     line_writer,
     write_all,
 )
+
+
+class Asked(NamedTuple):
+    """What the lines of a request's head say of it; empty where they do not."""
+
+    host: str = ""
+    user_agent: str = ""
+    referer: str = ""
+    content_type: str = ""
 
 
 class Exchange(msgspec.Struct, frozen=True, gc=False):
@@ -36,12 +44,9 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     id: str
     method: str
     uri: str
-    host: str
     protocol: str
     remote: str
-    user_agent: str
-    referer: str
-    content_type: str
+    asked: Asked
     status: int
     response_type: str
     sent: int
@@ -50,19 +55,16 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     notes: Mapping[str, str]
 
 
-_ALWAYS: Final = (
+_TEXTS: Final = (
     "http.request.id",
     "http.request.method",
     "http.request.host",
     "http.request.uri",
     "http.request.remoteaddr",
     "http.request.useragent",
-    "http.response.duration",
-    "http.request.received",
-    "http.response.status",
-    "http.response.written",
 )
-"""What is told of every request: texts first, then numbers."""
+_DURATION: Final = ("http.response.duration",)
+_NUMBERS: Final = ("http.request.received", "http.response.status", "http.response.written")
 
 
 class RequestLog:
@@ -77,7 +79,10 @@ class RequestLog:
         self._form = form = FORMATS[settings.formatter]
         self._threshold = LEVELS[settings.level]
         own = form.fields(settings.fields) % tuple(map(quoted, settings.fields.values()))
-        self._always = own.replace("%", "%%") + form.fields(_ALWAYS)
+        own = own.replace("%", "%%")
+        figures = form.fields(_DURATION, '"%.3fms"') + form.fields(_NUMBERS, "%d")
+        self._plain = own + form.fields(_TEXTS, '"%s"') + figures
+        self._quoted = own + form.fields(_TEXTS) + figures
         self._access = settings.access
         self._stamps = Stamps()
         self._write = write or line_writer(STANDARD_ERROR)
@@ -86,54 +91,60 @@ class RequestLog:
     def __call__(self, exchange: Exchange) -> None:
         level = "error" if exchange.status >= 500 else "info"
         stamp, access_stamp = self._stamps.of(exchange.moment)
+        is_plain = are_plain(_texts(exchange))
         if LEVELS[level] >= self._threshold:
-            pairs = self._told(exchange)
+            pairs = self._told(exchange, is_plain)
             self._write(self._form.around(stamp, level, _message(exchange), pairs))
         if self._access:
-            self._write_access(_access_line(exchange, access_stamp))
+            self._write_access(_access_line(exchange, access_stamp, is_plain))
 
-    def _told(self, exchange: Exchange) -> str:
-        told = self._always % (
-            quoted(exchange.id),
-            quoted(exchange.method),
-            quoted(exchange.host),
-            quoted(exchange.uri),
-            quoted(exchange.remote),
-            quoted(exchange.user_agent),
-            f'"{exchange.duration_s * 1000:.3f}ms"',
-            exchange.received,
-            exchange.status,
-            exchange.sent,
+    def _told(self, exchange: Exchange, is_plain: bool) -> str:
+        asked = exchange.asked
+        told = self._always(
+            is_plain,
+            (
+                exchange.id,
+                exchange.method,
+                asked.host,
+                exchange.uri,
+                exchange.remote,
+                asked.user_agent,
+            ),
+            (exchange.duration_s * 1000, exchange.received, exchange.status, exchange.sent),
         )
-        pair = self._form.pair
+        pair, quote = self._form.pair, in_quotes if is_plain else quoted
         for name, value in exchange.notes.items():
             if value:
-                told += pair % (name, quoted(value))
+                told += pair % (name, quote(value))
         for name, value in (
-            ("http.request.referer", exchange.referer),
-            ("http.request.contenttype", exchange.content_type),
+            ("http.request.referer", asked.referer),
+            ("http.request.contenttype", asked.content_type),
             ("http.response.contenttype", exchange.response_type),
         ):
             if value:
-                told += pair % (name, quoted(value))
+                told += pair % (name, quote(value))
         return told
+
+    def _always(
+        self, is_plain: bool, texts: tuple[str, ...], figures: tuple[float | int, ...]
+    ) -> str:
+        """What is told of every request."""
+        if is_plain:
+            return self._plain % (texts + figures)
+        return self._quoted % (*map(quoted, texts), *figures)
 
 
 class GatheringWriter:
-    """A WriteLine for the event loop: the lines of one of its turns are written together.
+    """A WriteLine that writes when `flush` is called: many lines with few calls.
 
-    With as many calls as keep the lines of several processes apart: a pipe takes up to PIPE_BUF
-    bytes whole. Whoever ends the loop calls `flush`.
+    As many as keep the lines of several processes apart: a pipe takes up to PIPE_BUF bytes whole.
     """
 
-    def __init__(self, descriptor: int, loop: AbstractEventLoop) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._loop = loop
         self._lines: list[bytes] = []
 
     def __call__(self, line: str) -> None:
-        if not self._lines:
-            self._loop.call_soon(self.flush)
         self._lines.append(line.encode("ascii", "backslashreplace") + b"\n")
 
     def flush(self) -> None:
@@ -149,12 +160,25 @@ class GatheringWriter:
             write_all(self._descriptor, gathered)
 
 
+def _texts(exchange: Exchange) -> list[str]:
+    """All that is told of a request and that somebody else chose."""
+    return [
+        exchange.id,
+        exchange.method,
+        exchange.uri,
+        exchange.remote,
+        exchange.response_type,
+        *exchange.asked,
+        *exchange.notes.values(),
+    ]
+
+
 def _message(exchange: Exchange) -> str:
     failed = "err.code" in exchange.notes or exchange.status >= 500
     return "response completed with error" if failed else "response completed"
 
 
-def _access_line(exchange: Exchange, stamp: str) -> str:
+def _access_line(exchange: Exchange, stamp: str, is_plain: bool) -> str:
     return combined(
         stamp,
         exchange.remote,
@@ -162,6 +186,7 @@ def _access_line(exchange: Exchange, stamp: str) -> str:
         f"{exchange.method} {exchange.uri} {exchange.protocol}",
         exchange.status,
         exchange.sent,
-        exchange.referer,
-        exchange.user_agent,
+        exchange.asked.referer,
+        exchange.asked.user_agent,
+        is_plain=is_plain,
     )

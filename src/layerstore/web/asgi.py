@@ -11,7 +11,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import Any, Final
 
 from layerstore.clock import Clock
@@ -26,7 +25,8 @@ from layerstore.oci.errors import (
 )
 from layerstore.telemetry.requests import Exchange
 from layerstore.web.files import HeldFiles
-from layerstore.web.forwarded import HOST, Trusted, nobody, origin
+from layerstore.web.forwarded import Trusted, nobody, origin
+from layerstore.web.headers import HeaderLines, Heads
 from layerstore.web.incoming import IncomingBody, Receive
 from layerstore.web.message import BodyBroken, Request, Response
 from layerstore.web.outgoing import ClientLeft, LongStreams, Outgoing, Send, close, prepare
@@ -34,8 +34,8 @@ from layerstore.web.outgoing import ClientLeft, LongStreams, Outgoing, Send, clo
 DRAINING_RETRY_S: Final = 1
 """Seconds after which a client that meets a server on its way out may meet another."""
 
-HOSTS_KEPT: Final = 64
-"""Hosts that were found to be such; a server has few."""
+PATHS_KEPT: Final = 256
+"""Paths that were found to be plain."""
 
 _BROKEN: Final = 499
 """Stands in the log for a request whose sender went away."""
@@ -96,6 +96,8 @@ class Edge:
         self._leaving = leaving
         self._unwell = unwell
         self._trusted = trusted
+        self._heads = Heads()
+        self._no_body = self._incoming(_nothing, 0)
         self._files = HeldFiles()
         self._streams = LongStreams()
         self._running: set[asyncio.Task[object]] = set()
@@ -125,8 +127,9 @@ class Edge:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = self._clock.monotonic()
-        body = self._body(scope, receive)
-        request = self._request(scope, body)
+        lines = self._heads.lines(scope["headers"])
+        body = self._body(lines, scope["http_version"], receive)
+        request = self._request(scope, lines, body)
         try:
             self._check(request, scope)
             response = await self._handle(request)
@@ -147,22 +150,23 @@ class Edge:
         finally:
             self._tell(self._exchange(scope, request, outgoing, body, began))
 
-    def _body(self, scope: Scope, receive: Receive) -> IncomingBody:
+    def _body(self, lines: HeaderLines, version: str, receive: Receive) -> IncomingBody:
+        length = _body_length(lines, version)
+        return self._no_body if length == 0 else self._incoming(receive, length)
+
+    def _incoming(self, receive: Receive, length: int | None) -> IncomingBody:
         return IncomingBody(
             receive,
-            _body_length(scope),
+            length,
             self._clock,
             progress_s=self._limits.progress_s,
             rate_min=self._limits.rate_min,
             rate_window_s=self._limits.rate_window_s,
         )
 
-    def _request(self, scope: Scope, body: IncomingBody) -> Request:
-        headers = [
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-        ]
+    def _request(self, scope: Scope, lines: HeaderLines, body: IncomingBody) -> Request:
         client = scope.get("client") or ("",)
-        peer, scheme, believed = origin(headers, client[0], scope["scheme"], self._trusted)
+        peer, scheme, believed = origin(lines, client[0], scope["scheme"], self._trusted)
         return Request(
             scope["method"],
             scope["path"],
@@ -183,16 +187,17 @@ class Edge:
                 message="health check failed: please see /debug/health",
                 retry_after=DRAINING_RETRY_S,
             )
-        limits = self._limits
+        limits, headers = self._limits, request.headers
         if len(scope.get("raw_path") or request.path) > limits.path_bytes_max:
             raise UrlTooLong({"limit": limits.path_bytes_max})
         if len(request.query) > limits.query_bytes_max:
             raise UrlTooLong({"limit": limits.query_bytes_max})
-        if sum(map(len, chain.from_iterable(request.headers))) > limits.header_bytes_max:
+        if headers.size > limits.header_bytes_max:
             raise HeadersTooLarge(limits.header_bytes_max)
-        if _LOSSY.search(request.path):
+        if _is_lossy(request.path):
             raise NameInvalid(message="the address has characters that no name has")
-        _check_host(request, scope["http_version"])
+        if not headers.names_one_host and not _may_lack_host(headers, scope["http_version"]):
+            raise NameInvalid(message="a request names one host")
         if request.body.length != 0 and not _is_framed_plainly(request):
             raise SizeInvalid(message="a body comes in chunks and in no other transfer coding")
 
@@ -211,15 +216,15 @@ class Edge:
         self, response: Response, request: Request, body: IncomingBody, scope: Scope
     ) -> Outgoing:
         last = not body.is_ended or self._draining() or self._leaving()
-        closing = last and scope["http_version"] != "2"
+        standing = [(b"x-request-id", request.id.encode("ascii"))]
+        if last and scope["http_version"] != "2":
+            standing.append((b"connection", b"close"))
         try:
-            _stand(response, request, closing)
-            return await prepare(response, request.method, self._files, self._streams)
+            return await prepare(response, request.method, standing, self._files, self._streams)
         except Exception as error:  # noqa: BLE001  # nothing is sent yet: tell it as an answer
             await close(response)
             refusal = self._refusal(error, request)
-            _stand(refusal, request, closing)
-            return await prepare(refusal, request.method, self._files, self._streams)
+            return await prepare(refusal, request.method, standing, self._files, self._streams)
 
     def _exchange(
         self,
@@ -229,7 +234,7 @@ class Edge:
         body: IncomingBody,
         began: float,
     ) -> Exchange:
-        response, told = outgoing.response, request.header
+        response = outgoing.response
         query = f"?{request.query}" if request.query else ""
         raw_path = scope.get("raw_path")
         path = raw_path.decode("latin-1") if raw_path else request.path
@@ -238,14 +243,11 @@ class Edge:
             request.id,
             request.method,
             path + query,
-            told("host") or "",
             f"HTTP/{scope['http_version']}",
             request.peer,
-            told("user-agent") or "",
-            told("referer") or "",
-            told("content-type") or "",
+            request.headers.asked,
             _BROKEN if body.is_broken else response.status,
-            next((value for name, value in response.headers if name == "content-type"), ""),
+            dict(response.headers).get("content-type", ""),
             outgoing.sent,
             body.size,
             self._clock.monotonic() - began,
@@ -253,43 +255,33 @@ class Edge:
         )
 
 
-def _stand(response: Response, request: Request, closing: bool) -> None:
-    """Add the headers that every answer has."""
-    if not any(name == "server" for name, _ in response.headers):
-        response.headers.append(("server", "layerstore"))
-    response.headers.append(("x-request-id", request.id))
-    if closing:
-        response.headers.append(("connection", "close"))
+async def _nothing() -> Mapping[str, Any]:
+    """What is received where there is nothing to receive."""
+    return {"type": "http.disconnect"}
 
 
-def _check_host(request: Request, version: str) -> None:
-    """One host, that may stand in a URL; HTTP/1.0 knows requests without (RFC 9112 §3.2)."""
-    hosts = [value for name, value in request.headers if name == "host" and value]
-    if len(hosts) == 1 and _is_host(hosts[0]):
-        return
-    if hosts or version not in ("1", "1.0"):
-        raise NameInvalid(message="a request names one host")
+@lru_cache(PATHS_KEPT)
+def _is_lossy(path: str) -> bool:
+    """Whether decoding it lost something, or somebody else might decode it once more."""
+    return _LOSSY.search(path) is not None
 
 
-@lru_cache(HOSTS_KEPT)
-def _is_host(text: str) -> bool:
-    return HOST.fullmatch(text) is not None
+def _may_lack_host(headers: HeaderLines, version: str) -> bool:
+    """HTTP/1.0 knows requests that name none (RFC 9112 §3.2)."""
+    return not headers.hosts and version in ("1", "1.0")
 
 
-def _body_length(scope: Scope) -> int | None:
+def _body_length(lines: HeaderLines, version: str) -> int | None:
     """Content-Length; 0 for a request that has no body, None when it does not say."""
-    length, is_framed = None, scope["http_version"] == "2"
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            length = int(value)
-        elif name == b"transfer-encoding":
-            is_framed = True
-    return length if length is not None or is_framed else 0
+    length = lines.first("content-length")
+    if length is not None:
+        return int(length)
+    return None if version == "2" or "transfer-encoding" in lines.names else 0
 
 
 def _is_framed_plainly(request: Request) -> bool:
     """Whether nobody can disagree about where the body ends (RFC 9112 §6.1)."""
-    coding = request.joined("transfer-encoding")
+    coding = request.headers.joined("transfer-encoding")
     return coding is None or coding.strip().lower() == "chunked"
 
 
@@ -299,6 +291,6 @@ async def _finish_reading(body: IncomingBody, request: Request) -> None:
     Who waits for 100 Continue has sent nothing and, asked for more, would begin. Where a body might
     end in two places, nothing behind it is read.
     """
-    waits = body.size == 0 and (request.header("expect") or "").lower() == "100-continue"
+    waits = body.size == 0 and (request.headers.first("expect") or "").lower() == "100-continue"
     if not waits and not body.is_ended and _is_framed_plainly(request):
         await body.discard()

@@ -11,11 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from layerstore.web.headers import HOST, HeaderLines
+
 ELEMENTS_MAX: Final = 32
 """Proxies in one chain; what stands further left is not looked at."""
-
-HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-"""A host with or without a port, as it may stand in a URL."""
 
 _NAMES: Final = frozenset(
     {"forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"}
@@ -23,7 +22,6 @@ _NAMES: Final = frozenset(
 _PAIR: Final = re.compile(r'\s*([A-Za-z]+)=(?:"([^"]*)"|([^",\s]*))\s*')
 _SCHEMES: Final = ("http", "https")
 
-Headers = Sequence[tuple[str, str]]
 Trusted = Callable[[str], bool]
 
 
@@ -32,7 +30,7 @@ class Origin(NamedTuple):
 
     peer: str
     scheme: str
-    headers: Headers
+    headers: HeaderLines
 
 
 class _Hop(NamedTuple):
@@ -48,17 +46,17 @@ def nobody(_address: str) -> bool:
     return False
 
 
-def origin(headers: Headers, peer: str, scheme: str, trusted: Trusted) -> Origin:
+def origin(headers: HeaderLines, peer: str, scheme: str, trusted: Trusted) -> Origin:
     """The request as the outermost trusted proxy received it; as it came when there is none."""
-    if _NAMES.isdisjoint([name for name, _ in headers]):
+    if headers.names.isdisjoint(_NAMES):
         return Origin(peer, scheme, headers)
     own = [(name, value) for name, value in headers if name not in _NAMES]
     if not trusted(peer):
-        return Origin(peer, scheme, own)
+        return Origin(peer, scheme, HeaderLines(own))
     hop = _outermost(_hops(headers), trusted)
     if hop.host:
         own = [("host", hop.host), *((name, value) for name, value in own if name != "host")]
-    return Origin(hop.peer or peer, hop.scheme or scheme, own)
+    return Origin(hop.peer or peer, hop.scheme or scheme, HeaderLines(own))
 
 
 def _outermost(hops: Sequence[_Hop], trusted: Trusted) -> _Hop:
@@ -71,7 +69,7 @@ def _outermost(hops: Sequence[_Hop], trusted: Trusted) -> _Hop:
     return found
 
 
-def _hops(headers: Headers) -> list[_Hop]:
+def _hops(headers: HeaderLines) -> list[_Hop]:
     if not any(name.startswith("x-") for name, _ in headers if name in _NAMES):
         return [_standard_hop(element) for element in _elements(headers, "forwarded")]
     peers = _elements(headers, "x-forwarded-for")
@@ -88,7 +86,7 @@ def _at(elements: Sequence[str], back: int) -> str:
     return elements[max(0, len(elements) - back)] if elements else ""
 
 
-def _elements(headers: Headers, name: str) -> list[str]:
+def _elements(headers: HeaderLines, name: str) -> list[str]:
     lines = ",".join(value for key, value in headers if key == name)
     return [element.strip() for element in lines.split(",")][-ELEMENTS_MAX:] if lines else []
 

@@ -4,10 +4,12 @@ No server is named here: `asgi.py` makes a Request from what the server hands ov
 Response. Header names are lower-case in a Request.
 """
 
-from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
+
+from layerstore.web.headers import HeaderLines
 
 PIECE_BYTES_MAX: Final = 1024 * 1024
 """Bytes of content that one step of a stream holds."""
@@ -34,7 +36,7 @@ class Body(Protocol):
 
 @dataclass(slots=True)
 class Request:
-    """One request. `headers` holds every line in order, names in lower case.
+    """One request.
 
     `notes` is what handlers learn for the log: the caller and the things named in the address,
     under the names of registry-facts §3.2 (`auth.user.name`, `vars.name`, …).
@@ -43,26 +45,12 @@ class Request:
     method: str
     path: str
     query: str
-    headers: Sequence[tuple[str, str]]
+    headers: HeaderLines
     body: Body
     peer: str = ""
     scheme: str = "http"
     id: str = ""
     notes: MutableMapping[str, str] = field(default_factory=dict)
-    _first_lines: Mapping[str, str] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._first_lines = dict(reversed(self.headers))
-
-    def header(self, name: str) -> str | None:
-        """The first line of that (lower-case) name."""
-        return self._first_lines.get(name)
-
-    def joined(self, name: str) -> str | None:
-        """All lines of that name as one list (RFC 9110 §5.3); None when there is none."""
-        if name not in self._first_lines:
-            return None
-        return ", ".join([value for key, value in self.headers if key == name])
 
 
 @dataclass(frozen=True, slots=True)

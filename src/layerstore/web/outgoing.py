@@ -6,11 +6,11 @@ First `prepare`, which may fail and has sent nothing: then another answer takes 
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from layerstore.oci.errors import Unavailable
 from layerstore.web.files import INLINE_BYTES_MAX, HeldFiles, read_checked
@@ -18,8 +18,8 @@ from layerstore.web.incoming import Receive
 from layerstore.web.message import FileBody, Response, StreamBody
 from layerstore.web.silence import Silence
 
-HEADER_NAMES_KEPT: Final = 128
-"""Names of headers that were found to be such."""
+HEADERS_KEPT: Final = 256
+"""Headers that stay encoded; most answers of a kind say the same."""
 
 READER_STALL_S: Final = 120.0
 """Seconds that a client may take nothing of a stream; the same as on its socket (`sockets.py`)."""
@@ -39,6 +39,9 @@ LONG_STREAMS_MAX: Final = 256
 LONG_STREAMS_RETRY_S: Final = 5
 """Seconds after which a client may ask again for one that was too many."""
 
+EncodedHeader: TypeAlias = tuple[bytes, bytes]
+
+_SERVER: Final = (b"server", b"layerstore")
 _BODILESS: Final = frozenset({204, 304})
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -99,7 +102,7 @@ class Outgoing:
     """An answer that is ready to be sent; `sent` are the bytes of its body that went out."""
 
     response: Response
-    _headers: list[tuple[bytes, bytes]]
+    _headers: list[EncodedHeader]
     _body: bytes | _SentFile | _SentStream
     sent: int = 0
 
@@ -144,14 +147,18 @@ async def _send_piece(piece: bytes, send: Send) -> None:
 
 
 async def prepare(
-    response: Response, method: str, files: HeldFiles, streams: LongStreams
+    response: Response,
+    method: str,
+    standing: Iterable[EncodedHeader],
+    files: HeldFiles,
+    streams: LongStreams,
 ) -> Outgoing:
-    """Everything that can fail before the answer begins.
+    """Everything that can fail before the answer begins; `standing` are headers that it has too.
 
     Raises AnswerInvalid, BlobUnknown when a file is gone, Unavailable when there are too many long
     streams, and whatever a stream's first piece raises.
     """
-    headers, body = _headers(response), response.body
+    headers, body = _headers(response, standing), response.body
     if method == "HEAD" or response.status in _BODILESS:
         await _give_up(body)
         return Outgoing(response, headers, b"")
@@ -186,31 +193,27 @@ async def _cut(whole: bytes) -> AsyncIterator[bytes]:
         yield whole[at : at + CUT_BYTES]
 
 
-def _headers(response: Response) -> list[tuple[bytes, bytes]]:
+def _headers(response: Response, standing: Iterable[EncodedHeader]) -> list[EncodedHeader]:
     if not 200 <= response.status <= 599:
         raise AnswerInvalid(f"status {response.status}")
-    _check_values(response.headers)
-    headers = [(_header_name(name), value.encode("latin-1")) for name, value in response.headers]
+    headers = [_encoded(header) for header in response.headers]
+    if b"server" not in [name for name, _ in headers]:
+        headers.append(_SERVER)
+    headers += standing
     if response.status not in _BODILESS:
         headers.append((b"content-length", b"%d" % response.content_length))
     return headers
 
 
-@lru_cache(HEADER_NAMES_KEPT)
-def _header_name(name: str) -> bytes:
+@lru_cache(HEADERS_KEPT)
+def _encoded(header: tuple[str, str]) -> EncodedHeader:
+    """As it is sent, if it may be: whoever reads it finds one header and no other."""
+    name, value = header
     if _HEADER_NAME.fullmatch(name) is None:
         raise AnswerInvalid(f"header {name!r}")
-    return name.encode("latin-1")
-
-
-def _check_values(headers: Sequence[tuple[str, str]]) -> None:
-    """Nearly always all of them are plain, and one look at them together tells."""
-    values = "".join([value for _, value in headers])
-    if values.isascii() and values.isprintable():
-        return
-    for name, value in headers:
-        if _HEADER_VALUE.fullmatch(value) is None:
-            raise AnswerInvalid(f"header {name!r}: {value!r}")
+    if _HEADER_VALUE.fullmatch(value) is None:
+        raise AnswerInvalid(f"header {name!r}: {value!r}")
+    return name.encode("latin-1"), value.encode("latin-1")
 
 
 async def _promised(

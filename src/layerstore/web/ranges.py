@@ -47,10 +47,10 @@ def conditional(request: Request, etag: str | None) -> int | None:
     `etag` is the entity tag of what is there, quoted and strong; None when there is nothing. In the
     order of RFC 9110 §13.2.2: If-Match, then If-None-Match.
     """
-    must = request.joined("if-match")
+    must = request.headers.joined("if-match")
     if must is not None and not _matches(must, etag, strong=True):
         return 412
-    must_not = request.joined("if-none-match")
+    must_not = request.headers.joined("if-none-match")
     if must_not is None or not _matches(must_not, etag, strong=False):
         return None
     return 304 if request.method in ("GET", "HEAD") else 412
@@ -96,10 +96,10 @@ def parse_range(value: str, size: int) -> list[Span] | None:
 
 
 def _asked(request: Request, size: int, etag: str) -> list[Span] | None:
-    value = request.header("range")
+    value = request.headers.first("range")
     if value is None or request.method != "GET":
         return None
-    condition = request.header("if-range")
+    condition = request.headers.first("if-range")
     if condition is not None and condition.strip() != etag:
         return None
     return parse_range(value, size)

@@ -15,6 +15,7 @@ from layerstore.registry.notary import Notary
 from layerstore.registry.references import ManifestRules
 from layerstore.storage.driver import StorageDriver
 from layerstore.storage.memory import MemoryDriver
+from layerstore.web.headers import HeaderLines
 from layerstore.web.message import FileBody, Request, Response, StreamBody
 from tests.fakes import FakeClock
 from tests.unit.api.bodies import Pieces
@@ -66,7 +67,9 @@ class DirectWire:
         received = [(name.lower(), value) for name, value in lines(headers)]
         if not any(name == "host" for name, _ in received):
             received.append(("host", "registry.example"))
-        request = Request(method, path, query, received, _body(body), "192.0.2.1", "http")
+        request = Request(
+            method, path, query, HeaderLines(received), _body(body), "192.0.2.1", "http"
+        )
         return await self._sent(request)
 
     def send(self, request: Request) -> Answer:

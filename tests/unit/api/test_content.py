@@ -11,6 +11,7 @@ from layerstore.oci.digest import Digest
 from layerstore.registry.paths import BlobData
 from layerstore.storage.filesystem import FilesystemDriver
 from layerstore.storage.memory import MemoryDriver
+from layerstore.web.headers import HeaderLines
 from layerstore.web.message import FileBody, Request, Response
 from tests.fakes import FakeClock
 from tests.unit.api.bodies import Pieces
@@ -51,7 +52,7 @@ def test_a_client_is_not_sent_away_where_that_is_switched_off(runner: asyncio.Ru
 
 
 def response_to(wire: DirectWire, runner: asyncio.Runner, *headers: tuple[str, str]) -> Response:
-    request = Request("GET", TARGET, "", headers, Pieces(length=0))
+    request = Request("GET", TARGET, "", HeaderLines(headers), Pieces(length=0))
     return runner.run(wire.api.handle(request))
 
 

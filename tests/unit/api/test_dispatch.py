@@ -17,6 +17,7 @@ from layerstore.oci.errors import Denied, Unauthorized
 from layerstore.oci.name import Name
 from layerstore.storage.driver import FileInfo, OutOfSpace, StorageUnavailable
 from layerstore.storage.memory import MemoryDriver
+from layerstore.web.headers import HeaderLines
 from layerstore.web.message import BodyBroken, Request
 from tests.fakes import FakeClock
 from tests.unit.api.bodies import Pieces
@@ -275,7 +276,7 @@ class Refilling:
         target = f"/v2/a/blobs/uploads/?digest={digest_of(CONFIG)}"
         path, _, query = target.partition("?")
         for peer in ("192.0.2.1", "192.0.2.2"):
-            request = Request("POST", path, query, [], Pieces(CONFIG), peer)
+            request = Request("POST", path, query, HeaderLines(), Pieces(CONFIG), peer)
             self.statuses.append((await self._wire.api.handle(request)).status)
         return LAYER
 
@@ -284,7 +285,9 @@ def test_a_client_sends_so_many_bodies_at_once(runner: asyncio.Runner) -> None:
     wire = DirectWire(runner, gate=CountingGate(1))
     body = Refilling(wire)
     query = f"digest={digest_of(LAYER)}"
-    answer = wire.send(Request("POST", "/v2/a/blobs/uploads/", query, [], body, "192.0.2.1"))
+    answer = wire.send(
+        Request("POST", "/v2/a/blobs/uploads/", query, HeaderLines(), body, "192.0.2.1")
+    )
     assert answer.status == 201
     assert body.statuses == [429, 201]
     push_blob(wire, "a", CONFIG)
@@ -332,7 +335,9 @@ def test_a_storage_that_fails_is_told_and_logged(
 ) -> None:
     wire = DirectWire(runner, driver=Broken(error))
     with caplog.at_level(logging.ERROR):
-        request = Request("GET", f"/v2/a/blobs/{ABSENT}", "", [], Pieces(length=0), id="the-id")
+        request = Request(
+            "GET", f"/v2/a/blobs/{ABSENT}", "", HeaderLines(), Pieces(length=0), id="the-id"
+        )
         answer = wire.send(request)
     assert (answer.status, answer.codes) == (status, [code])
     assert b"secret" not in answer.body
@@ -358,7 +363,7 @@ def test_who_goes_away_is_logged_as_gone(
     wire = DirectWire(runner)
     location = wire.ask("POST", "/v2/a/blobs/uploads/").location
     path, _, query = location.partition("?")
-    assert wire.send(Request("PATCH", path, query, [], Vanishing())).status == 499
+    assert wire.send(Request("PATCH", path, query, HeaderLines(), Vanishing())).status == 499
     assert caplog.text == ""
     assert wire.ask("GET", path).header("range") == "0-3"
 
@@ -366,7 +371,9 @@ def test_who_goes_away_is_logged_as_gone(
 def test_what_is_learnt_of_a_request_is_noted_for_the_log(runner: asyncio.Runner) -> None:
     wire, _ = guarded(runner, *on("a/b", "pull"))
     target = f"/v2/a/b/blobs/{ABSENT}"
-    request = Request("GET", target, "", [("authorization", "alice")], Pieces(length=0))
+    request = Request(
+        "GET", target, "", HeaderLines([("authorization", "alice")]), Pieces(length=0)
+    )
     wire.send(request)
     assert request.notes == {
         "vars.name": "a/b",

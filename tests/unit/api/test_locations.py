@@ -6,6 +6,7 @@ from layerstore.api.calls import ListTags, Page, UploadStatus
 from layerstore.api.locations import Locations
 from layerstore.api.options import ApiOptions
 from layerstore.oci.name import Name
+from layerstore.web.headers import HeaderLines
 from layerstore.web.message import Request
 from tests.unit.api.bodies import Pieces
 
@@ -15,7 +16,7 @@ TARGET = "/v2/a/b/tags/list"
 
 def request(host: str | None = "registry.example:5000", scheme: str = "https") -> Request:
     headers = [] if host is None else [("host", host)]
-    return Request("GET", TARGET, "", headers, Pieces(), scheme=scheme)
+    return Request("GET", TARGET, "", HeaderLines(headers), Pieces(), scheme=scheme)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ import pytest
 
 from layerstore.api.spans import ChunkSpan, chunk_span, exactly
 from layerstore.oci.errors import RangeInvalid, SizeInvalid
+from layerstore.web.headers import HeaderLines
 from layerstore.web.message import Request
 from tests.unit.api.bodies import Pieces
 
 
 def span(text: str | None, length: int | None = None) -> ChunkSpan | None:
     headers = [] if text is None else [("content-range", text)]
-    return chunk_span(Request("PATCH", "/", "", headers, Pieces(length=length)))
+    return chunk_span(Request("PATCH", "/", "", HeaderLines(headers), Pieces(length=length)))
 
 
 def test_a_chunk_need_not_say_where_it_belongs() -> None:

@@ -1,6 +1,5 @@
 """What is written down about requests and by the program, and at which level."""
 
-import asyncio
 import json
 import logging
 import os
@@ -12,7 +11,7 @@ import msgspec
 import pytest
 
 from layerstore.telemetry.logs import TRACEBACK_LINES_MAX, LineHandler, LogSettings, line_writer
-from layerstore.telemetry.requests import Exchange, GatheringWriter, RequestLog
+from layerstore.telemetry.requests import Asked, Exchange, GatheringWriter, RequestLog
 from tests.fakes import EPOCH
 
 EXCHANGE = Exchange(
@@ -20,12 +19,9 @@ EXCHANGE = Exchange(
     id="0f",
     method="PUT",
     uri="/v2/a/manifests/1?x=%0A",
-    host="registry.example",
     protocol="HTTP/1.1",
     remote="192.0.2.1",
-    user_agent="probe/1",
-    referer="",
-    content_type="text/x",
+    asked=Asked("registry.example", "probe/1", "", "text/x"),
     status=201,
     response_type="",
     sent=0,
@@ -163,32 +159,26 @@ def test_a_log_that_nobody_reads_stops_nothing() -> None:
     os.close(writing)
 
 
-def test_the_lines_of_one_turn_are_written_together_and_none_is_torn() -> None:
+def test_lines_that_were_gathered_are_written_together_and_none_is_torn() -> None:
     """Each call to the system takes whole lines, no more than a pipe takes at once."""
     reading, writing = os.pipe()
     lines = [f"{number:03}" + "x" * 997 for number in range(10)]
-
-    async def work() -> list[bytes]:
-        writer = GatheringWriter(writing, asyncio.get_running_loop())
-        for line in lines:
-            writer(line)
-        assert not select.select([reading], [], [], 0)[0]
-        await asyncio.sleep(0)
-        return os.read(reading, 65_536).splitlines()
-
-    assert asyncio.run(work()) == [line.encode() for line in lines]
+    writer = GatheringWriter(writing)
+    for line in lines:
+        writer(line)
+    assert not select.select([reading], [], [], 0)[0]
+    writer.flush()
+    assert os.read(reading, 65_536).splitlines() == [line.encode() for line in lines]
     os.close(reading)
     os.close(writing)
 
 
-def test_what_has_gathered_is_written_when_the_loop_ends(tmp_path: Path) -> None:
+def test_what_has_gathered_is_written_once(tmp_path: Path) -> None:
     path = tmp_path / "log"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
-    loop = asyncio.new_event_loop()
-    writer = GatheringWriter(descriptor, loop)
+    writer = GatheringWriter(descriptor)
     writer("a line")
     writer.flush()
     writer.flush()
-    loop.close()
     os.close(descriptor)
     assert path.read_bytes() == b"a line\n"

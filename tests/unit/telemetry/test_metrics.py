@@ -6,16 +6,14 @@ import pytest
 
 from layerstore.telemetry.metrics import Metrics, exposition, handler_of
 from layerstore.telemetry.page import Page
-from layerstore.telemetry.requests import Exchange
+from layerstore.telemetry.requests import Asked, Exchange
 from tests.fakes import EPOCH
 
 
 def exchange(
     uri: str = "/v2/", method: str = "GET", status: int = 200, took: float = 0.02
 ) -> Exchange:
-    return Exchange(
-        EPOCH, "id", method, uri, "h", "1.1", "r", "", "", "", status, "", 70, 5, took, {}
-    )
+    return Exchange(EPOCH, "id", method, uri, "1.1", "r", Asked("h"), status, "", 70, 5, took, {})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerstore.web.forwarded import HOST, origin
+from layerstore.web.forwarded import origin
+from layerstore.web.headers import HOST, HeaderLines
 
 PROXIES = {"10.0.0.1", "10.0.0.2"}
 PEER = "10.0.0.1"
@@ -13,7 +14,7 @@ HOST_LINE = ("host", "inner.example")
 
 def seen(*headers: tuple[str, str], peer: str = PEER) -> tuple[str, str, str]:
     """The peer, scheme and host that are believed."""
-    found = origin([HOST_LINE, *headers], peer, "http", PROXIES.__contains__)
+    found = origin(HeaderLines([HOST_LINE, *headers]), peer, "http", PROXIES.__contains__)
     return found.peer, found.scheme, dict(found.headers)["host"]
 
 
@@ -23,8 +24,8 @@ def test_without_such_headers_the_socket_decides() -> None:
 
 def test_headers_of_strangers_are_taken_away() -> None:
     forged = [("x-forwarded-for", "1.1.1.1"), ("forwarded", "for=1.1.1.1"), ("accept", "*/*")]
-    found = origin(forged, "192.0.2.9", "http", PROXIES.__contains__)
-    assert found == ("192.0.2.9", "http", [("accept", "*/*")])
+    found = origin(HeaderLines(forged), "192.0.2.9", "http", PROXIES.__contains__)
+    assert found == ("192.0.2.9", "http", HeaderLines([("accept", "*/*")]))
 
 
 FULL = [

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerstore.oci.errors import RangeUnsatisfiable
+from layerstore.web.headers import HeaderLines
 from layerstore.web.message import Request, Response, StreamBody
 from layerstore.web.ranges import RANGES_MAX, Span, conditional, parse_range, partial
 from tests.unit.api.bodies import Pieces
@@ -103,7 +104,7 @@ def test_no_text_makes_a_range_outside_the_content(value: str, size: int) -> Non
 
 
 def request(headers: list[tuple[str, str]], method: str = "GET") -> Request:
-    return Request(method, "/", "", headers, Pieces())
+    return Request(method, "/", "", HeaderLines(headers), Pieces())
 
 
 async def read(start: int, end: int) -> AsyncIterator[bytes]:
