@@ -35,7 +35,7 @@ class StateSealer:
     """Makes and opens tokens under one secret, given as the bytes of `http.secret`."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self._keyed = hmac.new(secret, digestmod=hashlib.sha256)
 
     def seal(self, state: UploadState) -> str:
         text = msgspec.json.encode(state)
@@ -63,7 +63,9 @@ class StateSealer:
             return None
 
     def _mac(self, text: bytes) -> bytes:
-        return hmac.digest(self._secret, text, hashlib.sha256)
+        keyed = self._keyed.copy()
+        keyed.update(text)
+        return keyed.digest()
 
 
 def _decoded(token: str) -> bytes:

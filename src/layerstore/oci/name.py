@@ -1,6 +1,7 @@
 """The grammars of repository names and tags, and what a reference is (registry-facts §2.2)."""
 
 import re
+from functools import lru_cache
 from typing import Final, NewType, TypeAlias
 
 from layerstore.oci.digest import Digest
@@ -20,11 +21,15 @@ NAME_LENGTH_MAX: Final = 255
 TAG_LENGTH_MAX: Final = 128
 """Characters in a tag."""
 
+NAMES_KEPT: Final = 256
+"""Names that were found to be such."""
+
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
+@lru_cache(NAMES_KEPT)
 def parse_name(text: str) -> Name:
     """The repository name in `text`; NameInvalid when it is none."""
     if len(text) > NAME_LENGTH_MAX:

@@ -33,6 +33,7 @@ from layerstore.storage.beneath import (
     persistently,
 )
 from layerstore.storage.driver import NO_FILES, Files
+from layerstore.storage.identity import Identity, identity
 from layerstore.storage.journals import keeps_order
 
 OURS: Final = "/layerstore"
@@ -43,39 +44,7 @@ OURS_MODE: Final = 0o700
 _SETTLED_MAX: Final = 8192
 _SYNC_FILE_RANGE_WRITE: Final = 2
 
-_AT_EMPTY_PATH: Final = 0x1000
-_AT_SYMLINK_NOFOLLOW: Final = 0x100
-_STATX_BTIME: Final = 0x800
-_STATX_BYTES: Final = 256
-_STATX_BTIME_AT: Final = slice(80, 92)
-
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class _Identity(NamedTuple):
-    device: int
-    inode: int
-    birth: bytes
-
-
-def _identity(file: int) -> _Identity:
-    found = os.fstat(file)
-    return _Identity(found.st_dev, found.st_ino, _birth(file, ""))
-
-
-def _identity_in(folder: int, name: str) -> _Identity:
-    found = os.lstat(name, dir_fd=folder)
-    return _Identity(found.st_dev, found.st_ino, _birth(folder, name))
-
-
-def _birth(file: int, name: str) -> bytes:
-    """When it was made: a removed one's inode number goes to the next one at once."""
-    call = getattr(_libc, "statx", None)
-    found = ctypes.create_string_buffer(_STATX_BYTES)
-    flags = _AT_SYMLINK_NOFOLLOW if name else _AT_EMPTY_PATH
-    if call is None or call(file, os.fsencode(name), flags, _STATX_BTIME, found) != 0:
-        return b""
-    return found.raw[_STATX_BTIME_AT]
 
 
 def write_all(file: int, content: bytes | memoryview, at: int) -> None:
@@ -99,17 +68,17 @@ class _Settled:
     """What this process has synced with the name that leads there; the least used is forgotten."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, _Identity] = OrderedDict()
+        self._known: OrderedDict[str, Identity] = OrderedDict()
         self._lock = threading.Lock()
 
-    def has(self, path: str, identity: _Identity) -> bool:
+    def has(self, path: str, identity: Identity) -> bool:
         with self._lock:
             if self._known.get(path) != identity:
                 return False
             self._known.move_to_end(path)
             return True
 
-    def add(self, path: str, identity: _Identity) -> None:
+    def add(self, path: str, identity: Identity) -> None:
         with self._lock:
             self._known[path] = identity
             if len(self._known) > _SETTLED_MAX:
@@ -143,7 +112,7 @@ class _Name(NamedTuple):
     path: str
     folder: int
     device: int
-    identity: _Identity | None
+    identity: Identity | None
 
 
 class _Naming:
@@ -159,9 +128,10 @@ class _Naming:
 
     def rename(self, origin: int, name: str, path: str, folder: int) -> None:
         """Give the file `name` of the folder `origin` the name of `path` in `folder`."""
-        device = os.fstat(folder).st_dev
-        if self._fresh and not self._disk.come_together(self._fresh[-1].device, device):
-            self.finish()
+        if self._fresh:
+            device = self._disk.identity(folder).device
+            if not self._disk.come_together(self._fresh[-1].device, device):
+                self.finish()
         os.rename(name, last_name(path), src_dir_fd=origin, dst_dir_fd=folder)
         if self._durable:
             self.found(path, folder)
@@ -172,10 +142,11 @@ class _Naming:
         The last name's folder brings along what came before its own last change only.
         """
         try:
-            identity = _identity_in(folder, last_name(path))
+            identity = self._disk.identity(folder, last_name(path))
         except FileNotFoundError:
             identity = None
-        self._fresh.append(_Name(path, folder, os.fstat(folder).st_dev, identity))
+        device = (identity or self._disk.identity(folder)).device
+        self._fresh.append(_Name(path, folder, device, identity))
 
     def finish(self) -> None:
         """Return when all are durable."""
@@ -199,6 +170,10 @@ class Disk:
         self._settled = _Settled()
         self._settled_files = _Settled()
 
+    def identity(self, file: int, name: str = "") -> Identity:
+        """Of something that is open, or was found, so that the system has it in memory."""
+        return identity(file, name, at_once=self._tree.is_local)
+
     def settle_path(self, path: str) -> None:
         """Make durable what is there: a file, what is in a folder, or that there is nothing."""
         try:
@@ -214,7 +189,7 @@ class Disk:
                 self.settle(path, file)
             elif not stat.S_ISREG(kind):  # a pipe, say, which holds no bytes
                 self._settle_absence(path)
-            elif not self._settled_files.has(path, _identity(file)):
+            elif not self._settled_files.has(path, self.identity(file)):
                 os.fsync(file)
                 with self._tree.folder(parent(path)) as folder, self._naming() as naming:
                     naming.found(path, folder)
@@ -232,14 +207,14 @@ class Disk:
     def settle(self, path: str, folder: int) -> None:
         """Sync an open folder, and the entries that lead to it."""
         os.fsync(folder)
-        if self.come_together(os.fstat(folder).st_dev, self._tree.device):
+        identity = self.identity(folder)
+        if self.come_together(identity.device, self._tree.device):
             return
-        identity = _identity(folder)
         while path != "/" and not self._settled.has(path, identity):
             above = parent(path)
             with self._tree.folder(above) as upper:
                 os.fsync(upper)
-                above_identity = _identity(upper)
+                above_identity = self.identity(upper)
             self._settled.add(path, identity)
             path, identity = above, above_identity
 
@@ -270,7 +245,7 @@ class Disk:
         if there is None:
             return False
         with there as file:
-            return self._settled_files.has(path, _identity(file))
+            return self._settled_files.has(path, self.identity(file))
 
     def replace(self, files: Files, new_id: str, durable: bool = True) -> None:
         """Make or replace files, each whole or not at all, in their order.
