@@ -183,5 +183,6 @@ async def _absent_of(questions: Sequence[tuple[Digest, _Holds]]) -> list[Digest]
                 absent[number] = digest
             await asyncio.sleep(0)  # an answer from memory gives nobody else a turn
 
-    await asyncio.gather(*(ask() for _ in range(_CHECKS_AT_ONCE)))
+    askers = min(len(questions), _CHECKS_AT_ONCE)
+    await asyncio.gather(*(ask() for _ in range(askers)))
     return [absent[number] for number in sorted(absent)]

@@ -26,7 +26,7 @@ FOLDER_ATTEMPTS: Final = 3
 PAGE_BYTES: Final = 4096
 """What the system keeps in memory of a file, it keeps in pieces of at least so many bytes."""
 
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 LOOK: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
 READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -166,7 +166,7 @@ class Tree:
     def __init__(self, root: Path) -> None:
         make_root(root)
         self._path = root
-        self._root = Descriptor(os.open(root, _FOLDER))
+        self._root = Descriptor(os.open(root, FOLDER))
         self._opened = os.fstat(self._root.number)
         self._resolves = self._can_resolve(_BENEATH)
         self.is_local = _is_local(self._root.number)
@@ -240,7 +240,7 @@ class Tree:
         here = Descriptor(os.dup(self._root.number))
         for folder in folders:
             with here as fd:
-                here = Descriptor(os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=fd))
+                here = Descriptor(os.open(folder, FOLDER | os.O_NOFOLLOW, dir_fd=fd))
         with here as fd:
             return Descriptor(os.open(name, flags | os.O_NOFOLLOW, dir_fd=fd))
 
@@ -256,7 +256,7 @@ class Tree:
 
     def folder(self, path: str) -> Descriptor:
         """An open folder, to work in by bare names and to be synced."""
-        return self.open(path, _FOLDER)
+        return self.open(path, FOLDER)
 
     def made_folder(self, path: str, mode: int = FOLDER_MODE) -> Descriptor:
         """The same, made with its parents if it is missing. FileNotFoundError: one vanished.
@@ -286,14 +286,14 @@ def make_root(root: Path) -> None:
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(parents=True, exist_ok=True)
     for folder in missing:
-        with Descriptor(os.open(folder.parent, _FOLDER)) as above:
+        with Descriptor(os.open(folder.parent, FOLDER)) as above:
             os.fsync(above)
 
 
 def _made_child(folder: int, name: str, mode: int) -> Descriptor:
     with suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=folder)
-    return Descriptor(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder))
+    return Descriptor(os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder))
 
 
 def _relative(path: str) -> str:

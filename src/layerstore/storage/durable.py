@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 from layerstore.storage.beneath import (
     ABSENT,
     FILE_MODE,
+    FOLDER,
     LOOK,
     READ,
     Descriptor,
@@ -330,6 +331,8 @@ class Disk:
 
     def _discard(self, folder: int, name: str, new_id: str, durable: bool) -> None:
         """Take a folder away at once, and empty it then; in place if it lies on another device."""
+        if not durable and _removed(folder, name):
+            return
         with persistently(lambda: self._tree.made_folder(TRASH, OURS_MODE)) as trash:
             try:
                 os.rename(name, new_id, src_dir_fd=folder, dst_dir_fd=trash)
@@ -355,6 +358,21 @@ class Disk:
 def _new_file(folder: int, name: str) -> Descriptor:
     flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
     return Descriptor(os.open(name, flags, FILE_MODE, dir_fd=folder))
+
+
+def _removed(folder: int, name: str) -> bool:
+    """Whether it is gone, as a folder is that had at most one file, or how far one got: False."""
+    try:
+        with Descriptor(os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)) as inner:
+            children = child_names(inner)
+            if len(children) > 1:
+                return False
+            for child in children:
+                os.unlink(child, dir_fd=inner)
+        os.rmdir(name, dir_fd=folder)
+    except OSError:
+        return False
+    return True
 
 
 def unlink_if_there(folder: int, name: str) -> None:

@@ -40,7 +40,7 @@ class _Work:
         """Whether it is the caller's to do, or to take back: the first one's who asks."""
         return self._claim.acquire(blocking=False)
 
-    def do(self) -> Any:  # noqa: ANN401
+    def do(self) -> Any:
         return self._step(*self._arguments)
 
     def settle(self, result: object, error: BaseException | None) -> None:

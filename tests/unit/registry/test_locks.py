@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from layerstore.clock import SystemClock
 from layerstore.oci.digest import Digest
 from layerstore.oci.errors import Unavailable
 from layerstore.oci.name import Name, Tag
-from layerstore.registry.locks import KEPT_OPEN, FileLocks, Locks, ProcessLocks
+from layerstore.registry.locks import FileLocks, Locks, ProcessLocks
 from tests.fakes import FakeClock
 from tests.processes import open_files, wait_until
 
@@ -81,21 +83,65 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_a_lock_file_stays_open_for_the_next_one_and_no_longer_than_the_locks(
+def test_the_lock_file_stays_open_for_the_next_one_and_no_longer_than_the_locks(
     tmp_path: Path,
 ) -> None:
     async def story() -> None:
         locks = FileLocks(tmp_path / "locks", FakeClock())
-        for _ in range(3):
-            async with locks.digest(NAME, DIGEST), locks.tags(NAME, TAGS):
-                assert open_files(tmp_path) == 3
-        assert open_files(tmp_path) == 3
-        for tag in range(1000):
-            async with locks.tags(NAME, [Tag(str(tag))]):
-                pass
-        assert open_files(tmp_path) == KEPT_OPEN
+        for tag in range(100):
+            async with locks.digest(NAME, DIGEST), locks.tags(NAME, [Tag(str(tag))]):
+                assert open_files(tmp_path) == 1
+        assert open_files(tmp_path) == 1
         del locks
         wait_until(lambda: open_files(tmp_path) == 0, "the thread that opened lets go as well")
+
+    asyncio.run(story())
+
+
+def test_others_are_kept_out_of_what_is_held_and_of_nothing_else(tmp_path: Path) -> None:
+    async def story() -> None:
+        one, other = (FileLocks(tmp_path / "locks", FakeClock()) for _ in range(2))
+        async with one.tags(NAME, TAGS):
+            async with other.digest(NAME, DIGEST), other.tags(NAME, [Tag("three")]):
+                pass
+            for tag in TAGS:
+                with pytest.raises(Unavailable):
+                    async with other.tags(NAME, [Tag("three"), tag]):
+                        pass
+        async with other.tags(NAME, [*TAGS, Tag("three")]):
+            pass
+
+    asyncio.run(story())
+
+
+def test_a_process_that_dies_holds_nothing(tmp_path: Path) -> None:
+    """Killed while it holds the lock, as a worker may be."""
+    program = f"""
+import asyncio, pathlib
+from layerstore.clock import SystemClock
+from layerstore.oci.name import Name, Tag
+from layerstore.registry.locks import FileLocks
+async def hold():
+    async with FileLocks(pathlib.Path({str(tmp_path / "locks")!r}), SystemClock()).tags(
+        Name("a"), [Tag("one")]
+    ):
+        print("held", flush=True)
+        await asyncio.Event().wait()
+asyncio.run(hold())
+"""
+
+    async def story() -> None:
+        locks = FileLocks(tmp_path / "locks", FakeClock())
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            with pytest.raises(Unavailable):
+                async with locks.tags(NAME, [Tag("one")]):
+                    pass
+            holder.kill()
+            holder.wait()
+            async with locks.tags(NAME, [Tag("one")]):
+                pass
 
     asyncio.run(story())
 
