@@ -91,6 +91,8 @@ _NOTED: Final = (
     ("upload_id", "vars.uuid"),
 )
 
+_NOBODY_ASKS: Final = EverythingGranted()
+
 _log = logging.getLogger(__name__)
 
 
@@ -146,8 +148,9 @@ class Api:
         asked = _asked(request.method, self._inner(request.path), request.query)
         call = asked.call
         request.notes.update(asked.notes)
-        grant: Grant = EverythingGranted()
-        if not call.public:
+        if call.public:
+            grant: Grant = _NOBODY_ASKS
+        else:
             grant = await self._authority.authorize(
                 request.headers.first("authorization"), asked.wanted, request.peer, origin(request)
             )

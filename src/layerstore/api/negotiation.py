@@ -44,10 +44,11 @@ class Accept:
     def __init__(self, text: str | None) -> None:
         entries = (text or "").split(",", ACCEPT_ENTRIES_MAX)[:ACCEPT_ENTRIES_MAX]
         self._qualities = dict(_entry(entry) for entry in entries if entry.strip())
+        self._taken = {name for name, quality in self._qualities.items() if quality > 0}
 
     def takes(self, *media_types: str) -> bool:
         """Whether one of these is named, and not refused."""
-        return any(self._qualities.get(media_type, 0) > 0 for media_type in media_types)
+        return not self._taken.isdisjoint(media_types)
 
     def refuses(self, media_type: str) -> bool:
         """Whether this very type is named with q=0."""

@@ -1,6 +1,7 @@
 """One process of a server: everything that answers requests, and what no request asks for."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,9 +50,10 @@ class App:
     upkeep: Upkeep
     store: "ObjectStoreDriver | None" = None
 
-    async def handle(self, request: Request) -> Response:
-        """The answer to a request; never raises."""
-        return await self.api.handle(request)
+    @property
+    def handle(self) -> Callable[[Request], Awaitable[Response]]:
+        """Gives the answer to a request; never raises."""
+        return self.api.handle
 
     def refuse(self, error: RegistryError) -> Response:
         """The answer to what never became a request."""

@@ -169,7 +169,7 @@ class Keeper:
 
     def _drain(self) -> bool:
         """Let what runs finish and accept nothing; False when something was cut."""
-        self._page.draining = True
+        self._page.drain()
         close_all(self._listeners)
         self._files_due = math.inf
         if self._renewal is not None:

@@ -69,8 +69,8 @@ async def _work(assignment: Assignment, slot: int, control: int) -> int:
         clock,
         began=teller.metrics.began,
         ended=teller.metrics.ended,
-        draining=lambda: page.draining,
-        unwell=lambda: page.is_unwell,
+        draining=page.is_draining,
+        unwell=page.is_unwell,
         leaving=stop.is_set,
         limits=edge_limits(config),
         trusted=proxies(config.http.trustedproxies),
@@ -86,7 +86,7 @@ async def _work(assignment: Assignment, slot: int, control: int) -> int:
         return 1
     server.stop_accepting()
     await app.drain()
-    if not page.draining:
+    if not page.is_draining():
         await clock.sleep(PARTING_S)
     if not await server.drain(assignment.drain_s):
         _log.warning("transfers that took longer than %g s are cut", assignment.drain_s)

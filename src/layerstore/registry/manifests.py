@@ -101,7 +101,9 @@ class ManifestStore:
         One of schema 1 comes with its signatures, so that its bytes are more than the digest's.
         """
         digest = reference if isinstance(reference, Digest) else await self._tags.current(reference)
-        kept = await self.kept(digest)
+        kept = await self._revisions.get(digest)
+        if kept is None:
+            raise self._unknown(digest)
         if kept.media_type != SCHEMA1:
             return kept
         signatures = await self._signatures.get(digest)
@@ -117,8 +119,11 @@ class ManifestStore:
         """The revision as it is stored: of schema 1 the payload. Raises ManifestUnknown."""
         stored = await self._revisions.get(digest)
         if stored is None:
-            raise ManifestUnknown({"name": self._name, "revision": digest})
+            raise self._unknown(digest)
         return stored
+
+    def _unknown(self, digest: Digest) -> ManifestUnknown:
+        return ManifestUnknown({"name": self._name, "revision": digest})
 
     async def put(
         self,

@@ -182,7 +182,14 @@ class FilesystemDriver:
 
     async def get(self, path: str) -> bytes:
         check_path(NAME, path)
-        content = self._cached(path, 0, None)
+        try:
+            content = self._tree.cached_page(path)
+        except FileNotFoundError:
+            raise PathNotFound(NAME, path) from None
+        except OSError:
+            content = None
+        if content is None:
+            content = self._cached(path, 0, None)
         if content is None:
             content = await self._reading(path, _content, self._tree, path)
         return content
@@ -417,10 +424,6 @@ def _content(tree: Tree, path: str) -> bytes:
 
 def _cached_content(tree: Tree, path: str, start: int, end: int | None) -> bytes | None:
     """The bytes of a span, if they are few and in memory already; None otherwise."""
-    if start == 0 and end is None:
-        content = tree.cached_page(path)
-        if content is not None:
-            return content
     opened = tree.open_cached(path, READ)
     if opened is None:
         return None

@@ -26,12 +26,12 @@ Ts = TypeVarTuple("Ts")
 class _Work:
     """A step on its way to a thread and back: `outcome` belongs to the event loop."""
 
-    __slots__ = ("_arguments", "_claim", "_step", "loop", "outcome")
+    __slots__ = ("_claim", "arguments", "loop", "outcome", "step")
 
     # Any: threads do not mind what they do; `run` tells its caller's types.
     def __init__(self, step: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        self._step = step
-        self._arguments = arguments
+        self.step = step
+        self.arguments = arguments
         self._claim = Lock()
         self.loop = asyncio.get_running_loop()
         self.outcome: asyncio.Future[Any] = self.loop.create_future()
@@ -39,9 +39,6 @@ class _Work:
     def claim(self) -> bool:
         """Whether it is the caller's to do, or to take back: the first one's who asks."""
         return self._claim.acquire(blocking=False)
-
-    def do(self) -> Any:
-        return self._step(*self._arguments)
 
     def settle(self, result: object, error: BaseException | None) -> None:
         """On the event loop: tell whoever still waits."""
@@ -98,12 +95,12 @@ class Threads:
             result, error = None, None
             if work.claim():
                 try:
-                    result = work.do()
+                    result = work.step(*work.arguments)
                 except BaseException as failure:  # noqa: BLE001 - it is the caller's
                     error = failure
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 work.loop.call_soon_threadsafe(self._ended, work, result, error)
-            del work, result, error  # or they would be held until there is more to do
+            del work, result, error  # or they would be held until there is more to do, or longer
 
     def _ended(self, work: _Work, result: object, error: BaseException | None) -> None:
         self._under_way -= 1

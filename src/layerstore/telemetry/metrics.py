@@ -73,7 +73,7 @@ if len(_HANDLERS) > GAUGES:
 _HANDLER: Final = {name: place for place, name in enumerate(_HANDLERS)}
 _METHOD: Final = {name: place for place, name in enumerate(_METHODS)}
 _CODE_OF_STATUS: Final = {int(name): place for place, name in enumerate(_CODES[:-1])}
-_ACTION: Final = {name: place for place, name in enumerate(_ACTIONS)}
+_STORED: Final = {name: _STORAGE + place * _HISTOGRAM for place, name in enumerate(_ACTIONS)}
 
 
 class Metrics:
@@ -85,12 +85,12 @@ class Metrics:
     def began(self, path: str) -> int:
         """One more request is in flight; what `ended` is told of it."""
         handler = _HANDLER[handler_of(path)]
-        self._page.change(handler, 1)
+        self._page.gauges[handler] += 1
         return handler
 
     def ended(self, handler: int) -> None:
         """A request is in flight no more."""
-        self._page.change(handler, -1)
+        self._page.gauges[handler] -= 1
 
     def request(self, exchange: Exchange) -> None:
         """One request was answered."""
@@ -102,17 +102,16 @@ class Metrics:
             figures[_RECEIVED + handler] += exchange.received
         if exchange.sent:
             figures[_SENT + handler] += exchange.sent
-        _time(figures, _DURATIONS + handler * _HISTOGRAM, exchange.duration_s)
+        self._time(_DURATIONS + handler * _HISTOGRAM, exchange.duration_s)
 
     def storage(self, driver: str, action: str, seconds: float) -> None:
         """The storage driver took so long for something."""
-        place = _ACTION.get(action, len(_ACTIONS) - 1)
-        _time(self._page.figures, _STORAGE + place * _HISTOGRAM, seconds)
+        self._time(_STORED.get(action, _STORED[_OTHER]), seconds)
 
-
-def _time(figures: memoryview, histogram: int, seconds: float) -> None:
-    figures[histogram + bisect_left(_BOUNDS_S, seconds)] += 1
-    figures[histogram + _HISTOGRAM - 1] += int(seconds * 1e6)
+    def _time(self, histogram: int, seconds: float) -> None:
+        figures = self._page.figures
+        figures[histogram + bisect_left(_BOUNDS_S, seconds)] += 1
+        figures[histogram + _HISTOGRAM - 1] += int(seconds * 1e6)
 
 
 @lru_cache(ADDRESSES_KEPT)
@@ -179,9 +178,9 @@ def _storage(page: Page, driver: str) -> Iterator[str]:
     name = "registry_storage_action_seconds"
     yield f"# HELP {name} Time that the storage driver took."
     yield f"# TYPE {name} histogram"
-    for action, place in _ACTION.items():
+    for action, start in _STORED.items():
         labels = f'driver="{driver}",action="{_ACTION_NAMES.get(action, action)}"'
-        yield from _histogram(page, name, labels, _STORAGE + place * _HISTOGRAM)
+        yield from _histogram(page, name, labels, start)
 
 
 def _count(page: Page, histogram: int) -> int:

@@ -10,7 +10,6 @@ import mmap
 import os
 import struct
 import zlib
-from enum import IntEnum, auto
 from pathlib import Path
 from typing import Final
 
@@ -29,15 +28,11 @@ SLOTS_MAX: Final = 1_024
 _WORD: Final = 8
 _MAGIC: Final = int.from_bytes(b"lyrstor1", "little")
 
-
-class _Head(IntEnum):
-    MAGIC = 0
-    SLOTS = auto()
-    DRAINING = auto()
-    SWITCHED_OFF = auto()
-    UNHEALTHY = auto()
-
-
+_MAGIC_WORD: Final = 0
+_SLOTS: Final = 1
+_DRAINING: Final = 2
+_SWITCHED_OFF: Final = 3
+_UNHEALTHY: Final = 4
 _HEAD_WORDS: Final = 8
 _SLOT_WORDS: Final = FIGURES + UPLOAD_BUCKETS + GAUGES
 
@@ -49,18 +44,20 @@ class PageInvalid(Exception):
 class Page:
     """The page as one process uses it; `slot` is the one that this process writes into.
 
-    `figures` are this process's own, to be added to; `figure` is the sum of everybody's.
+    `figures` are this process's own, to be added to; `figure` is the sum of everybody's. `gauges`
+    are its own too: each goes up, and down again by what it went up.
     """
 
     def __init__(self, memory: mmap.mmap, slot: int = 0) -> None:
         self._words = memoryview(memory).cast("Q")
-        self._slots = self._words[_Head.SLOTS]
+        self._slots = self._words[_SLOTS]
         if not 0 <= slot < self._slots:
             raise IndexError(f"slot {slot} of {self._slots}")
         start = _HEAD_WORDS + (1 + slot) * _SLOT_WORDS
         self.figures = self._words[start : start + FIGURES]
         self._uploads = start + FIGURES
-        self._gauges = self._uploads + UPLOAD_BUCKETS
+        gauges = self._uploads + UPLOAD_BUCKETS
+        self.gauges = self._words[gauges : gauges + GAUGES]
 
     @classmethod
     def private(cls) -> "Page":
@@ -97,45 +94,39 @@ class Page:
             raise PageInvalid(path.name)
         return cls(memory, slot)
 
-    @property
-    def draining(self) -> bool:
+    def is_draining(self) -> bool:
         """Whether the server is on its way out."""
-        return bool(self._words[_Head.DRAINING])
+        return bool(self._words[_DRAINING])
 
-    @draining.setter
-    def draining(self, value: bool) -> None:
-        self._words[_Head.DRAINING] = value
+    def drain(self) -> None:
+        """The server is on its way out from now on."""
+        self._words[_DRAINING] = True
 
     @property
     def switched_off(self) -> bool:
         """Whether an operator declared the server unhealthy (`/debug/health/down`)."""
-        return bool(self._words[_Head.SWITCHED_OFF])
+        return bool(self._words[_SWITCHED_OFF])
 
     @switched_off.setter
     def switched_off(self, value: bool) -> None:
-        self._words[_Head.SWITCHED_OFF] = value
+        self._words[_SWITCHED_OFF] = value
 
     @property
     def unhealthy(self) -> bool:
         """Whether a check of the server's health fails."""
-        return bool(self._words[_Head.UNHEALTHY])
+        return bool(self._words[_UNHEALTHY])
 
     @unhealthy.setter
     def unhealthy(self, value: bool) -> None:
-        self._words[_Head.UNHEALTHY] = value
+        self._words[_UNHEALTHY] = value
 
-    @property
     def is_unwell(self) -> bool:
         """Whether requests are turned away: by an operator, or by a check that fails."""
-        return bool(self._words[_Head.UNHEALTHY] or self._words[_Head.SWITCHED_OFF])
+        return bool(self._words[_UNHEALTHY] or self._words[_SWITCHED_OFF])
 
     def figure(self, figure: int) -> int:
         """The sum over all workers, those that are gone too."""
         return sum([self._words[slot + figure] for slot in self._all_slots()])
-
-    def change(self, gauge: int, amount: int) -> None:
-        """Let a gauge of this process go up, or down again by what it went up."""
-        self._words[self._gauges + gauge] += amount
 
     def gauge(self, gauge: int) -> int:
         """The sum over all workers that live."""
@@ -176,8 +167,8 @@ def _size(slots: int) -> int:
 
 def _initialise(memory: mmap.mmap, slots: int) -> None:
     words = memoryview(memory).cast("Q")
-    words[_Head.SLOTS] = slots
-    words[_Head.MAGIC] = _MAGIC
+    words[_SLOTS] = slots
+    words[_MAGIC_WORD] = _MAGIC
 
 
 def _bucket(client: str) -> int:

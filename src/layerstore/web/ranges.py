@@ -18,6 +18,7 @@ RANGES_MAX: Final = 16
 TAGS_MAX: Final = 256
 """Entity tags in one condition that are looked at."""
 
+_CONDITIONS: Final = frozenset({"if-match", "if-none-match"})
 _DIGITS_MAX: Final = 18
 _RANGE: Final = re.compile(r"([0-9]*)-([0-9]*)")
 _TAG: Final = re.compile(r'(W/)?(?:"([^"]*)"|([^",\s]+))')
@@ -47,6 +48,8 @@ def conditional(request: Request, etag: str | None) -> int | None:
     `etag` is the entity tag of what is there, quoted and strong; None when there is nothing. In the
     order of RFC 9110 §13.2.2: If-Match, then If-None-Match.
     """
+    if request.headers.names.isdisjoint(_CONDITIONS):
+        return None
     must = request.headers.joined("if-match")
     if must is not None and not _matches(must, etag, strong=True):
         return 412

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
+import weakref
+from contextlib import suppress
 from threading import Event
 
 import pytest
@@ -19,6 +22,33 @@ def test_a_step_runs_and_its_result_and_its_error_come_back() -> None:
         assert await threads.run(divmod, 7, 2) == (3, 1)
         with pytest.raises(ZeroDivisionError):
             await threads.run(divmod, 7, 0)
+        threads.close()
+
+    asyncio.run(story())
+
+
+def test_an_error_holds_nothing_that_the_step_had_open() -> None:
+    """Neither itself: what a failed step had open is closed at once, not when somebody tidies."""
+
+    class Open:
+        pass
+
+    async def story() -> None:
+        threads, there = Threads(1, "test"), list[weakref.ref[Open]]()
+
+        def fail() -> None:
+            opened = Open()
+            there.append(weakref.ref(opened))
+            raise OSError(errno.EIO, "broken")
+
+        gc.disable()
+        try:
+            with suppress(OSError):
+                await threads.run(fail)
+            await threads.run(int)
+            assert there[0]() is None
+        finally:
+            gc.enable()
         threads.close()
 
     asyncio.run(story())

@@ -18,10 +18,10 @@ def path(tmp_path: Path) -> Path:
 def test_switches_are_seen_by_everybody(path: Path) -> None:
     parent = Page.create(path, 2)
     workers = [Page.open(path, slot) for slot in range(2)]
-    assert not any(page.draining or page.switched_off for page in workers)
-    parent.draining = True
+    assert not any(page.is_draining() or page.switched_off for page in workers)
+    parent.drain()
     workers[1].switched_off = True
-    assert all(page.draining and page.switched_off for page in [parent, *workers])
+    assert all(page.is_draining() and page.switched_off for page in [parent, *workers])
     workers[0].switched_off = False
     assert not parent.switched_off
 
@@ -57,9 +57,9 @@ def test_a_gauge_is_summed_over_the_workers_that_live(path: Path) -> None:
     parent = Page.create(path, 2)
     gone, stays = Page.open(path, 0), Page.open(path, 1)
     for worker in (gone, stays):
-        worker.change(3, 2)
-    gone.change(0, 1)
-    stays.change(3, -1)
+        worker.gauges[3] += 2
+    gone.gauges[0] += 1
+    stays.gauges[3] -= 1
     assert [parent.gauge(gauge) for gauge in range(GAUGES)] == [1, 0, 0, 3, *[0] * (GAUGES - 4)]
     parent.fold(0)
     assert [parent.gauge(gauge) for gauge in range(4)] == [0, 0, 0, 1]
