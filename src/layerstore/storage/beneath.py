@@ -23,8 +23,9 @@ FOLDER_MODE: Final = 0o777
 FILE_MODE: Final = 0o666
 FOLDER_ATTEMPTS: Final = 3
 
-PAGE_BYTES: Final = 4096
-"""What the system keeps in memory of a file, it keeps in pieces of at least so many bytes."""
+SMALL_BYTES: Final = 512
+"""Files smaller than this, as links are, are read in one go. No more than a page: what the system
+keeps in memory of a file, it keeps page by page."""
 
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 LOOK: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC
@@ -217,8 +218,8 @@ class Tree:
         except OSError:
             return None
 
-    def cached_page(self, path: str) -> bytes | None:
-        """The whole content of a file that is smaller than a page, as links are.
+    def cached_small(self, path: str) -> bytes | None:
+        """The whole content of a small file.
 
         None when it is longer, or not in memory. Such a read is never cut short by what is not in
         memory, so nobody has to ask for the size. FileNotFoundError is as good as that of `open`;
@@ -229,11 +230,11 @@ class Tree:
         how = _how(READ, _IN_MEMORY)
         number = _openat2(_open_at_once, self._root.number, _relative(path), how)
         try:
-            buffer = bytearray(PAGE_BYTES)
+            buffer = bytearray(SMALL_BYTES)
             length = os.preadv(number, [buffer], 0, os.RWF_NOWAIT)
         finally:
             os.close(number)
-        return bytes(buffer[:length]) if length < PAGE_BYTES else None
+        return bytes(buffer[:length]) if length < SMALL_BYTES else None
 
     def _open_by_segments(self, path: str, flags: int) -> Descriptor:
         *folders, name = _relative(path).split("/")

@@ -183,7 +183,7 @@ class FilesystemDriver:
     async def get(self, path: str) -> bytes:
         check_path(NAME, path)
         try:
-            content = self._tree.cached_page(path)
+            content = self._tree.cached_small(path)
         except FileNotFoundError:
             raise PathNotFound(NAME, path) from None
         except OSError:

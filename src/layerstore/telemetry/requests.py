@@ -150,14 +150,15 @@ class GatheringWriter:
     def flush(self) -> None:
         """Write what has gathered."""
         lines, self._lines = self._lines, []
-        gathered = b""
+        gathered, size = list[bytes](), 0
         for line in lines:
-            if gathered and len(gathered) + len(line) > select.PIPE_BUF:
-                write_all(self._descriptor, gathered)
-                gathered = b""
-            gathered += line
+            if gathered and size + len(line) > select.PIPE_BUF:
+                write_all(self._descriptor, b"".join(gathered))
+                gathered, size = [], 0
+            gathered.append(line)
+            size += len(line)
         if gathered:
-            write_all(self._descriptor, gathered)
+            write_all(self._descriptor, b"".join(gathered))
 
 
 def _texts(exchange: Exchange) -> list[str]:
