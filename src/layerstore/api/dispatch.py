@@ -145,7 +145,7 @@ class Api:
         return response
 
     async def _answer(self, request: Request) -> Response:
-        asked = _asked(request.method, self._inner(request.path), request.query)
+        asked = _understood(request.method, self._inner(request.path), request.query)
         call = asked.call
         request.notes.update(asked.notes)
         if call.public:
@@ -204,7 +204,7 @@ class Api:
         return ", ".join(method for method in methods if method != request.method)
 
 
-class _Asked(NamedTuple):
+class _Understood(NamedTuple):
     """A call, the access that it needs, and what is told of it.
 
     The notes have the names of the original's log (registry-facts §3.2).
@@ -216,11 +216,11 @@ class _Asked(NamedTuple):
 
 
 @lru_cache(CALLS_KEPT)
-def _asked(method: str, path: str, query: str) -> _Asked:
+def _understood(method: str, path: str, query: str) -> _Understood:
     """What an address asks for; raises what `parse` does."""
     call = parse(method, path, query)
     values = [(key, getattr(call, field, None)) for field, key in _NOTED]
-    return _Asked(call, call.wanted, {key: value for key, value in values if value})
+    return _Understood(call, call.wanted, {key: value for key, value in values if value})
 
 
 def _note_error(error: Exception, request: Request) -> None:

@@ -7,6 +7,7 @@ other and are otherwise strangers.
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -111,7 +112,14 @@ class _LockFile:
 
     def _set(self, kind: int, place: int) -> None:
         wanted = _FLOCK.pack(kind, os.SEEK_SET, place, 1, 0)
-        fcntl.fcntl(self._number, fcntl.F_OFD_SETLK, wanted)
+        try:
+            fcntl.fcntl(self._number, fcntl.F_OFD_SETLK, wanted)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            # Sandboxes may know the older kind alone. It belongs to the process, which is enough:
+            # who shares one has its turn by ProcessLocks, and the file is open once.
+            fcntl.fcntl(self._number, fcntl.F_SETLK, wanted)
 
     def __del__(self) -> None:
         os.close(self._number)
@@ -128,6 +136,7 @@ class FileLocks:
         self._path = folder / CHANGES
         self._clock = clock
         self._inside = ProcessLocks()
+        self._turn = asyncio.Lock()
         self._file: _LockFile | None = None
 
     @asynccontextmanager
@@ -169,9 +178,17 @@ class FileLocks:
 
         Raises StorageError, and Unavailable when it takes too long.
         """
-        file = self._file
-        if file is not None and file.is_there():
-            return file
+        if self._file is not None and self._file.is_there():
+            return self._file
+        await _acquire(self._turn)
+        try:
+            return await self._opened_anew()
+        finally:
+            self._turn.release()
+
+    async def _opened_anew(self) -> _LockFile:
+        if self._file is not None and self._file.is_there():
+            return self._file  # somebody else was faster
         opening = asyncio.get_running_loop().run_in_executor(None, self._open)
         await asyncio.wait([opening], timeout=WAIT_SECONDS)
         if not opening.done():

@@ -1,6 +1,9 @@
 """Keys that one mutation holds at a time."""
 
 import asyncio
+import errno
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -114,6 +117,21 @@ def test_others_are_kept_out_of_what_is_held_and_of_nothing_else(tmp_path: Path)
     asyncio.run(story())
 
 
+@pytest.fixture(params=["of an open file", "of a process"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The locks that the system knows: some sandboxes know the older ones alone."""
+    known = fcntl.fcntl
+
+    def older(file: int, command: int, wanted: bytes) -> bytes | int:
+        if command == fcntl.F_OFD_SETLK:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return known(file, command, wanted)
+
+    if request.param == "of a process":
+        monkeypatch.setattr(fcntl, "fcntl", older)
+
+
+@pytest.mark.usefixtures("kind")
 def test_a_process_that_dies_holds_nothing(tmp_path: Path) -> None:
     """Killed while it holds the lock, as a worker may be."""
     program = f"""
