@@ -16,7 +16,10 @@ from layerstore.telemetry.requests import Exchange
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 ADDRESSES_KEPT: Final = 256
-"""Addresses whose handlers are remembered, of at most 12 KiB each."""
+"""Addresses whose handlers are remembered."""
+
+ADDRESS_KEPT_CHARACTERS_MAX: Final = 1_024
+"""Characters of an address that is; nobody has looked yet whether it is too long."""
 
 _OTHER: Final = "other"
 
@@ -84,7 +87,7 @@ class Metrics:
 
     def began(self, path: str) -> int:
         """One more request is in flight; what `ended` is told of it."""
-        handler = _HANDLER[handler_of(path)]
+        handler = _handler(path)
         self._page.gauges[handler] += 1
         return handler
 
@@ -94,7 +97,7 @@ class Metrics:
 
     def request(self, exchange: Exchange) -> None:
         """One request was answered."""
-        figures, handler = self._page.figures, _HANDLER[handler_of(exchange.uri)]
+        figures, handler = self._page.figures, _handler(exchange.uri)
         method = _METHOD.get(exchange.method, len(_METHODS) - 1)
         code = _CODE_OF_STATUS.get(exchange.status, len(_CODES) - 1)
         figures[_REQUESTS + (handler * len(_METHODS) + method) * len(_CODES) + code] += 1
@@ -114,7 +117,16 @@ class Metrics:
         figures[histogram + _HISTOGRAM - 1] += int(seconds * 1e6)
 
 
+def _handler(uri: str) -> int:
+    short = len(uri) <= ADDRESS_KEPT_CHARACTERS_MAX
+    return _remembered(uri) if short else _HANDLER[handler_of(uri)]
+
+
 @lru_cache(ADDRESSES_KEPT)
+def _remembered(uri: str) -> int:
+    return _HANDLER[handler_of(uri)]
+
+
 def handler_of(uri: str) -> str:
     """The original's name for what answers an address."""
     path = uri.partition("?")[0]
