@@ -155,7 +155,8 @@ class Api:
                 request.headers.first("authorization"), asked.wanted, request.peer, origin(request)
             )
         request.notes["auth.user.name"] = grant.user
-        self._permit(call)
+        if call.writes:
+            self._permit(call)
         return await _HANDLERS[type(call)](call, self._exchange(request, grant))
 
     def _inner(self, path: str) -> str:
@@ -167,12 +168,12 @@ class Api:
         return path[len(self._prefix) :]
 
     def _permit(self, call: Call) -> None:
-        """What the operator switched off is refused to everybody."""
+        """Of calls that write: what the operator switched off is refused to everybody."""
         if call.deletes and not self._options.delete_enabled:
             raise DeleteDisabled
-        if call.writes and self._options.readonly:
+        if self._options.readonly:
             raise ReadOnly
-        if call.writes and self._options.mirror:
+        if self._options.mirror:
             raise Unsupported(message="this registry is a cache of another; push there")
 
     def _exchange(self, request: Request, grant: Grant) -> Exchange:
