@@ -133,6 +133,11 @@ def are_plain(values: Sequence[str]) -> bool:
     return len(text) <= VALUE_CHARACTERS_MAX or max(map(len, values)) <= VALUE_CHARACTERS_MAX
 
 
+def in_quotes(value: str) -> str:
+    """What `quoted` makes of a plain value."""
+    return f'"{value}"'
+
+
 def cut(value: str) -> str:
     """The value, or its beginning."""
     if len(value) <= VALUE_CHARACTERS_MAX:

@@ -8,12 +8,11 @@ and must stay cheap.
 import select
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
-from layerstore.telemetry.lines import FORMATS, Stamps, are_plain, combined, quoted
+from layerstore.telemetry.lines import FORMATS, Stamps, are_plain, combined, in_quotes, quoted
 from layerstore.telemetry.logs import (
     LEVELS,
     STANDARD_ERROR,
@@ -64,9 +63,6 @@ _TEXTS: Final = (
     "http.request.remoteaddr",
     "http.request.useragent",
 )
-FORMS_KEPT: Final = 256
-"""Sets of fields whose lines are put together beforehand; there are some dozens."""
-
 _DURATION: Final = ("http.response.duration",)
 _NUMBERS: Final = ("http.request.received", "http.response.status", "http.response.written")
 
@@ -83,8 +79,10 @@ class RequestLog:
         self._form = form = FORMATS[settings.formatter]
         self._threshold = LEVELS[settings.level]
         own = form.fields(settings.fields) % tuple(map(quoted, settings.fields.values()))
-        self._own = own.replace("%", "%%")
-        self._pairs = lru_cache(FORMS_KEPT)(self._form_of)
+        own = own.replace("%", "%%")
+        figures = form.fields(_DURATION, '"%.3fms"') + form.fields(_NUMBERS, "%d")
+        self._plain = own + form.fields(_TEXTS, '"%s"') + figures
+        self._quoted = own + form.fields(_TEXTS) + figures
         self._access = settings.access
         self._stamps = Stamps()
         self._write = write or line_writer(STANDARD_ERROR)
@@ -93,27 +91,47 @@ class RequestLog:
     def __call__(self, exchange: Exchange) -> None:
         level = "error" if exchange.status >= 500 else "info"
         stamp, access_stamp = self._stamps.of(exchange.moment)
-        texts, further = _texts(exchange), _further(exchange)
-        is_plain = are_plain((*texts, *further.values()))
+        is_plain = are_plain(_texts(exchange))
         if LEVELS[level] >= self._threshold:
-            quote = str if is_plain else quoted
-            pairs = self._pairs(tuple(further), is_plain) % (
-                *map(quote, texts),
-                exchange.duration_s * 1000,
-                exchange.received,
-                exchange.status,
-                exchange.sent,
-                *map(quote, further.values()),
-            )
+            pairs = self._told(exchange, is_plain)
             self._write(self._form.around(stamp, level, _message(exchange), pairs))
         if self._access:
             self._write_access(_access_line(exchange, access_stamp, is_plain))
 
-    def _form_of(self, further: tuple[str, ...], is_plain: bool) -> str:
-        """The pairs of a line, with places for their values; names are our own, and few."""
-        form, place = self._form, '"%s"' if is_plain else "%s"
-        figures = form.fields(_DURATION, '"%.3fms"') + form.fields(_NUMBERS, "%d")
-        return self._own + form.fields(_TEXTS, place) + figures + form.fields(further, place)
+    def _told(self, exchange: Exchange, is_plain: bool) -> str:
+        asked = exchange.asked
+        told = self._always(
+            is_plain,
+            (
+                exchange.id,
+                exchange.method,
+                asked.host,
+                exchange.uri,
+                exchange.remote,
+                asked.user_agent,
+            ),
+            (exchange.duration_s * 1000, exchange.received, exchange.status, exchange.sent),
+        )
+        pair, quote = self._form.pair, in_quotes if is_plain else quoted
+        for name, value in exchange.notes.items():
+            if value:
+                told += pair % (name, quote(value))
+        for name, value in (
+            ("http.request.referer", asked.referer),
+            ("http.request.contenttype", asked.content_type),
+            ("http.response.contenttype", exchange.response_type),
+        ):
+            if value:
+                told += pair % (name, quote(value))
+        return told
+
+    def _always(
+        self, is_plain: bool, texts: tuple[str, ...], figures: tuple[float | int, ...]
+    ) -> str:
+        """What is told of every request."""
+        if is_plain:
+            return self._plain % (texts + figures)
+        return self._quoted % (*map(quoted, texts), *figures)
 
 
 class GatheringWriter:
@@ -143,29 +161,17 @@ class GatheringWriter:
             write_all(self._descriptor, b"".join(gathered))
 
 
-def _texts(exchange: Exchange) -> tuple[str, ...]:
-    """What is told of every request."""
-    asked = exchange.asked
-    return (
+def _texts(exchange: Exchange) -> list[str]:
+    """All that is told of a request and that somebody else chose."""
+    return [
         exchange.id,
         exchange.method,
-        asked.host,
         exchange.uri,
         exchange.remote,
-        asked.user_agent,
-    )
-
-
-def _further(exchange: Exchange) -> dict[str, str]:
-    """What else is told where there is anything to tell."""
-    asked = exchange.asked
-    told = {
-        **exchange.notes,
-        "http.request.referer": asked.referer,
-        "http.request.contenttype": asked.content_type,
-        "http.response.contenttype": exchange.response_type,
-    }
-    return {name: value for name, value in told.items() if value}
+        exchange.response_type,
+        *exchange.asked,
+        *exchange.notes.values(),
+    ]
 
 
 def _message(exchange: Exchange) -> str:
