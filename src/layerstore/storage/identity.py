@@ -1,8 +1,7 @@
 """Which file it is that a name leads to, now and later.
 
-Asked by a call of its own, since Python's tell no time of birth; and where the system answers from
-its memory, without letting other threads in between: between the syncs of a push there would be
-dozens of changes from one to the next.
+Asked by a call of its own, since Python's tell no time of birth; and without letting other threads
+in between where the system answers from its memory, for there is nothing to wait for.
 """
 
 import ctypes
