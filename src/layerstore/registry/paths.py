@@ -125,7 +125,7 @@ class BlobData(NamedTuple):
     digest: Digest
 
     @property
-    @lru_cache(PATHS_KEPT)  # noqa: B019
+    @lru_cache(PATHS_KEPT)  # noqa: B019 - no longer than the path
     def path(self) -> str:
         return f"{blob_folder(self.digest)}/data"
 
@@ -135,7 +135,7 @@ class LayerLink(NamedTuple):
     digest: Digest
 
     @property
-    @lru_cache(PATHS_KEPT)  # noqa: B019
+    @lru_cache(PATHS_KEPT)  # noqa: B019 - no longer than the path
     def path(self) -> str:
         return f"{REPOSITORIES}/{self.name}/_layers/{_split(self.digest)}/link"
 
@@ -153,7 +153,7 @@ class RevisionLink(NamedTuple):
     revision: Digest
 
     @property
-    @lru_cache(PATHS_KEPT)  # noqa: B019
+    @lru_cache(PATHS_KEPT)  # noqa: B019 - no longer than the path
     def path(self) -> str:
         return f"{revision_folder(self.name, self.revision)}/link"
 
@@ -173,7 +173,7 @@ class TagCurrent(NamedTuple):
     tag: Tag
 
     @property
-    @lru_cache(PATHS_KEPT)  # noqa: B019
+    @lru_cache(PATHS_KEPT)  # noqa: B019 - no longer than the path
     def path(self) -> str:
         return f"{tag_folder(self.name, self.tag)}/current/link"
 
