@@ -190,6 +190,7 @@ class FileLocks:
         if self._file is not None and self._file.is_there():
             return self._file  # somebody else was faster
         opening = asyncio.get_running_loop().run_in_executor(None, self._open)
+        opening.add_done_callback(_heard)
         await asyncio.wait([opening], timeout=WAIT_SECONDS)
         if not opening.done():
             raise _busy()
@@ -220,6 +221,12 @@ class FileLocks:
                 raise failure("locks", "/", error) from error
             else:
                 return
+
+
+def _heard(opening: asyncio.Future[_LockFile]) -> None:
+    """An error that comes when nobody waits any more is nothing to be warned of."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 def _busy() -> Unavailable:

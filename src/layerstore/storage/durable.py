@@ -361,7 +361,7 @@ def _new_file(folder: int, name: str) -> Descriptor:
 
 
 def _removed(folder: int, name: str) -> bool:
-    """Whether it is gone, as a folder is that had at most one file, or how far one got: False."""
+    """Take away a folder with at most one file in it; False when it is more, or stays."""
     try:
         with Descriptor(os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)) as inner:
             children = child_names(inner)

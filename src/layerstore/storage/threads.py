@@ -75,6 +75,7 @@ class Threads:
             return result
         except asyncio.CancelledError:
             work.claim()  # if it has not begun, it never will
+            work.outcome.cancel()  # else nobody hears how it ends
             raise
         finally:
             del work  # an error that holds it would hold itself, and what it has open

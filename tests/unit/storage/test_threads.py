@@ -85,6 +85,36 @@ def test_a_step_that_has_begun_is_waited_for() -> None:
     asyncio.run(story())
 
 
+def test_the_error_of_a_step_whose_caller_left_its_turn_troubles_nobody() -> None:
+    troubles: list[object] = []
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: troubles.append(what))
+        threads, over, begun = Threads(1, "test", 60), Event(), Event()
+
+        def fail() -> None:
+            begun.set()
+            over.wait(60)
+            raise OSError(errno.EIO, "broken")
+
+        first = asyncio.ensure_future(threads.run(int))
+        waiting = asyncio.ensure_future(threads.run(fail))
+        await asyncio.sleep(0)
+        begun.wait(60)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        over.set()
+        await first
+        await threads.run(int)
+        del waiting
+        gc.collect()
+        threads.close()
+
+    asyncio.run(story())
+    assert troubles == []
+
+
 def test_who_is_cancelled_while_waiting_leaves_nothing_behind() -> None:
     async def story() -> None:
         threads, over, done = Threads(1, "test", 60), Event(), list[str]()
